@@ -1,0 +1,375 @@
+//! An open directory, and everything below it by name.
+//!
+//! Names are relative paths with forward slashes, of one or more components. Their text is the caller's business
+//! ([`crate::check_relative`], once, where a name comes in); what this type guarantees is the disk's side:
+//!
+//! - nothing is ever created, linked or opened *through a symbolic link that is the last component* of a name;
+//! - [`Dir::open_dir`] and [`Dir::ensure_dir`] walk with `O_NOFOLLOW` at every component and know no `..`, so a `Dir` is
+//!   where its name says, whatever was planted on the way;
+//! - creating never overwrites: a file, directory or link that is there gives `EEXIST`.
+//!
+//! Names of several components are for what lies below directories that the caller has itself just created (then
+//! nobody else's link can be among them), where opening each directory would cost two more system calls. One call here
+//! is one system call, except where it says otherwise.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{
+    self, AtFlags, CWD, FileType, Mode, OFlags, linkat, mkdirat, openat, readlinkat, renameat, statat,
+    symlinkat, unlinkat,
+};
+use rustix::io::Errno;
+
+use crate::link::unix::{At, attempt_at};
+use crate::{FsError, LinkMethod, LinkMode, LinkRoute, Result, link};
+
+/// An open directory (Unix). `Send` and `Sync`: several threads may work below one.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+    /// Where it was when it was opened: for messages only.
+    path: PathBuf,
+}
+
+/// What a name stands for, links not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A socket, a pipe, a device.
+    Other,
+}
+
+/// An entry of a directory, from [`Dir::entries`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntry {
+    /// Its name, one component.
+    pub name: PathBuf,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+const OPEN_DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+impl Dir {
+    /// Opens the directory at `path`, following links: for the roots that the user chose.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`, `ENOTDIR`, `EACCES`, `EMFILE`.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        match openat(CWD, path, OPEN_DIRECTORY, Mode::empty()) {
+            Ok(fd) => Ok(Self { fd, path: path.to_owned() }),
+            Err(error) => Err(FsError::io("open", path, error)),
+        }
+    }
+
+    /// Where the directory was when it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a directory below this one. One system call per component; a link at any of them is refused.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`; `ENOTDIR` or `ELOOP` where a component is a file or a link; `EINVAL` for `..` and absolute names.
+    pub fn open_dir(&self, name: impl AsRef<Path>) -> Result<Self> {
+        self.walk(name.as_ref(), |_, _| Ok(()))
+    }
+
+    /// Opens a directory below this one, and creates it and those above it where missing. Two system calls per
+    /// component.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dir::open_dir`], and what `mkdir` gives.
+    pub fn ensure_dir(&self, name: impl AsRef<Path>) -> Result<Self> {
+        self.walk(name.as_ref(), |directory, component| {
+            match mkdirat(directory, component, Mode::from(0o777)) {
+                Err(Errno::EXIST) => Ok(()),
+                made => made,
+            }
+        })
+    }
+
+    /// Creates one directory, mode 0777 less the umask.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` where anything has that name, be it a dangling link; `ENOENT` where its parent is missing.
+    pub fn create_dir(&self, name: impl AsRef<Path>) -> Result<()> {
+        let name = name.as_ref();
+        mkdirat(&self.fd, name, Mode::from(0o777)).map_err(|error| self.error("create", name, error))
+    }
+
+    /// Creates a file and writes it whole. The mode counts less the umask. Three system calls.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` where anything has that name; `ENOSPC` and the like, after which the file is gone again.
+    pub fn create_file_with_mode(&self, name: impl AsRef<Path>, mode: u32, bytes: &[u8]) -> Result<()> {
+        let name = name.as_ref();
+        let mut file = self.create_file(name, mode)?;
+        file.write_all(bytes).map_err(|error| {
+            let _ = self.at(name).remove();
+            self.error("write", name, error)
+        })
+    }
+
+    /// Creates an empty file, open for writing. The mode counts less the umask; only permission bits do.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` where anything has that name.
+    pub fn create_file(&self, name: impl AsRef<Path>, mode: u32) -> Result<File> {
+        let name = name.as_ref();
+        match self.at(name).create(Mode::from(mode & 0o777)) {
+            Ok(fd) => Ok(File::from(fd)),
+            Err(error) => Err(self.error("create", name, error)),
+        }
+    }
+
+    /// Makes `name` another name of `source_name` in `source`: one `linkat`, no fallback.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST`, `EXDEV`, `EMLINK`, `EPERM`, `ENOENT` (source, or a directory of the target).
+    pub fn hard_link(
+        &self,
+        name: impl AsRef<Path>,
+        source: &Self,
+        source_name: impl AsRef<Path>,
+    ) -> Result<()> {
+        let name = name.as_ref();
+        linkat(&source.fd, source_name.as_ref(), &self.fd, name, AtFlags::empty())
+            .map_err(|error| self.error("link", name, error))
+    }
+
+    /// [`crate::link_or_copy`], relative to two open directories. With a route that knows hard links to work and
+    /// reflinks not to, one system call.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::link_or_copy`].
+    pub fn link_or_copy(
+        &self,
+        name: impl AsRef<Path>,
+        (source, source_name): (&Self, &Path),
+        mode: LinkMode,
+        route: &LinkRoute,
+    ) -> Result<LinkMethod> {
+        let name = name.as_ref();
+        link::make(mode, route, |method| attempt_at(source.at(source_name), self.at(name), method))
+            .map_err(|error| self.error("link or copy to", name, error))
+    }
+
+    /// Makes `name` a symbolic link with this text. The text is not checked.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` where anything has that name.
+    pub fn symlink(&self, target: impl AsRef<Path>, name: impl AsRef<Path>) -> Result<()> {
+        let name = name.as_ref();
+        symlinkat(target.as_ref(), &self.fd, name).map_err(|error| self.error("create the link", name, error))
+    }
+
+    /// The text of the symbolic link `name`; `None` where nothing, or no link, has that name.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES` and the like.
+    pub fn read_link(&self, name: impl AsRef<Path>) -> Result<Option<PathBuf>> {
+        use std::os::unix::ffi::OsStringExt;
+        let name = name.as_ref();
+        match readlinkat(&self.fd, name, Vec::new()) {
+            Ok(text) => Ok(Some(PathBuf::from(std::ffi::OsString::from_vec(text.into_bytes())))),
+            Err(Errno::NOENT | Errno::INVAL | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(self.error("read the link", name, error)),
+        }
+    }
+
+    /// What has this name; `None` where nothing has.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES` and the like.
+    pub fn kind(&self, name: impl AsRef<Path>) -> Result<Option<EntryKind>> {
+        let name = name.as_ref();
+        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(kind_of(FileType::from_raw_mode(stat.st_mode)))),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(self.error("look at", name, error)),
+        }
+    }
+
+    /// The bytes of the file `name`; `None` where nothing has that name.
+    ///
+    /// # Errors
+    ///
+    /// `ELOOP` where it is a symbolic link; `EISDIR`, `EACCES`.
+    pub fn read(&self, name: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
+        let name = name.as_ref();
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let mut file = match openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(error) => return Err(self.error("open", name, error)),
+        };
+        let mut bytes = Vec::new();
+        match file.read_to_end(&mut bytes) {
+            Ok(_) => Ok(Some(bytes)),
+            Err(error) => Err(self.error("read", name, error)),
+        }
+    }
+
+    /// All entries but `.` and `..`, in no order. Their kind comes with the listing, or by one more call each on file
+    /// systems that do not tell.
+    ///
+    /// # Errors
+    ///
+    /// What reading the directory gives.
+    pub fn entries(&self) -> Result<Vec<DirEntry>> {
+        let whole = Path::new("");
+        let mut entries = Vec::new();
+        for entry in fs::Dir::read_from(&self.fd).map_err(|error| self.error("list", whole, error))? {
+            let entry = entry.map_err(|error| self.error("list", whole, error))?;
+            let name = path_of(entry.file_name());
+            if name == Path::new(".") || name == Path::new("..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                FileType::Unknown => self.kind(name)?.unwrap_or(EntryKind::Other),
+                kind => kind_of(kind),
+            };
+            entries.push(DirEntry { name: name.to_owned(), kind });
+        }
+        Ok(entries)
+    }
+
+    /// Removes a file or a symbolic link. `Ok(false)` where nothing has that name.
+    ///
+    /// # Errors
+    ///
+    /// `EISDIR` (`EPERM` on macOS) where it is a directory.
+    pub fn remove_file(&self, name: impl AsRef<Path>) -> Result<bool> {
+        self.unlink(name.as_ref(), AtFlags::empty())
+    }
+
+    /// Removes an empty directory. `Ok(false)` where nothing has that name.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTEMPTY`; `ENOTDIR` where it is a file or a link.
+    pub fn remove_dir(&self, name: impl AsRef<Path>) -> Result<bool> {
+        self.unlink(name.as_ref(), AtFlags::REMOVEDIR)
+    }
+
+    /// Removes whatever has this name, a tree with all that is in it; links are removed, not followed. `Ok(false)`
+    /// where nothing has that name.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES` and the like, for the first entry that cannot be removed.
+    pub fn remove_tree(&self, name: impl AsRef<Path>) -> Result<bool> {
+        let name = name.as_ref();
+        match unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) => return Ok(true),
+            Err(Errno::NOENT) => return Ok(false),
+            // Linux says EISDIR of a directory, macOS EPERM.
+            Err(Errno::ISDIR | Errno::PERM) => {}
+            Err(error) => return Err(self.error("remove", name, error)),
+        }
+        let tree = match self.open_dir(name) {
+            Ok(tree) => tree,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return crate::remove_dir_all(self.path.join(name)).map(|()| true);
+            }
+            Err(error) => return Err(error),
+        };
+        for entry in tree.entries()? {
+            match entry.kind {
+                EntryKind::Directory => tree.remove_tree(&entry.name)?,
+                _ => tree.remove_file(&entry.name)?,
+            };
+        }
+        self.remove_dir(name)
+    }
+
+    /// Renames `name` to `to_name` in `to`, replacing a file or an empty directory of that name.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`, `EXDEV`, `ENOTEMPTY` or `EEXIST` where a filled directory has the new name.
+    pub fn rename(&self, name: impl AsRef<Path>, to: &Self, to_name: impl AsRef<Path>) -> Result<()> {
+        let to_name = to_name.as_ref();
+        renameat(&self.fd, name.as_ref(), &to.fd, to_name)
+            .map_err(|error| to.error("move to", to_name, error))
+    }
+
+    fn walk(&self, name: &Path, before: impl Fn(BorrowedFd<'_>, &Path) -> Result<(), Errno>) -> Result<Self> {
+        let mut current: Option<OwnedFd> = None;
+        for component in name.components() {
+            let directory = current.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
+            let Component::Normal(component) = component else {
+                return Err(self.error("open", name, Errno::INVAL));
+            };
+            let component = Path::new(component);
+            let opened = before(directory, component).and_then(|()| {
+                openat(directory, component, OPEN_DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
+            });
+            current = Some(opened.map_err(|error| self.error("open", name, error))?);
+        }
+        match current {
+            Some(fd) => Ok(Self { fd, path: self.path.join(name) }),
+            None => Err(self.error("open", name, Errno::NOENT)),
+        }
+    }
+
+    fn unlink(&self, name: &Path, flags: AtFlags) -> Result<bool> {
+        match unlinkat(&self.fd, name, flags) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(self.error("remove", name, error)),
+        }
+    }
+
+    fn at<'a>(&'a self, name: &'a Path) -> At<'a> {
+        At { directory: self.fd.as_fd(), name }
+    }
+
+    fn error(&self, action: &'static str, name: &Path, error: impl Into<std::io::Error>) -> FsError {
+        FsError::io(action, self.path.join(name), error)
+    }
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn kind_of(kind: FileType) -> EntryKind {
+    match kind {
+        FileType::RegularFile => EntryKind::File,
+        FileType::Directory => EntryKind::Directory,
+        FileType::Symlink => EntryKind::Symlink,
+        _ => EntryKind::Other,
+    }
+}
+
+fn path_of(name: &std::ffi::CStr) -> &Path {
+    use std::os::unix::ffi::OsStrExt;
+    Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests;
