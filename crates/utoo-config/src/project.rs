@@ -1,0 +1,87 @@
+//! Which folder a command is about, as npm finds it.
+
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+use serde_json::Value;
+
+/// The folder whose package.json, lockfile and `node_modules` a command works on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    /// The project's root: of the whole workspace where the command was started in one of its members.
+    pub root: PathBuf,
+    /// The member that the command was started in.
+    pub workspace: Option<PathBuf>,
+}
+
+/// Walks up from `cwd` to the first folder with a package.json or a `node_modules`; where there is none, it is `cwd`.
+/// If a folder further up has a package.json whose `workspaces` name that folder, that is the root.
+///
+/// Reads the package.json of each folder above, of which one that cannot be read counts as not there.
+#[must_use]
+pub fn find_project(cwd: &Path) -> Project {
+    let has_package = |folder: &Path| folder.join("package.json").is_file();
+    let found = cwd.ancestors().find(|folder| has_package(folder) || folder.join("node_modules").is_dir());
+    let Some(nearest) = found else {
+        return Project { root: cwd.to_owned(), workspace: None };
+    };
+    if has_package(nearest) {
+        for folder in nearest.ancestors().skip(1) {
+            if workspaces_name(folder, nearest) {
+                return Project { root: folder.to_owned(), workspace: Some(nearest.to_owned()) };
+            }
+        }
+    }
+    Project { root: nearest.to_owned(), workspace: None }
+}
+
+fn workspaces_name(root: &Path, member: &Path) -> bool {
+    let Ok(text) = std::fs::read(root.join("package.json")) else { return false };
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let Ok(manifest) = serde_json::from_slice::<Value>(text) else { return false };
+    let Some(globs) = WorkspaceGlobs::from_manifest(&manifest) else { return false };
+    member.strip_prefix(root).is_ok_and(|relative| globs.matches(relative))
+}
+
+/// The `workspaces` of a package.json: globs of folders, each of which can take back (`!`) what came before.
+#[derive(Clone, Debug)]
+pub struct WorkspaceGlobs(Vec<(bool, GlobMatcher)>);
+
+impl WorkspaceGlobs {
+    /// From `workspaces`, which is a list or an object with `packages`. `None` where there are none.
+    /// A pattern that is no glob matches nothing.
+    #[must_use]
+    pub fn from_manifest(manifest: &Value) -> Option<Self> {
+        let workspaces = manifest.get("workspaces")?;
+        let list = workspaces.as_array().or_else(|| workspaces.get("packages")?.as_array())?;
+        Some(Self::new(list.iter().filter_map(Value::as_str)))
+    }
+
+    /// From the patterns themselves.
+    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(patterns.into_iter().filter_map(pattern).collect())
+    }
+
+    /// Whether a folder, relative to the root, is a workspace. Folders within `node_modules` never are.
+    #[must_use]
+    pub fn matches(&self, relative: &Path) -> bool {
+        if relative.as_os_str().is_empty()
+            || relative.components().any(|part| part.as_os_str() == "node_modules")
+        {
+            return false;
+        }
+        self.0.iter().rev().find(|(_, glob)| glob.is_match(relative)).is_some_and(|(wanted, _)| *wanted)
+    }
+}
+
+fn pattern(text: &str) -> Option<(bool, GlobMatcher)> {
+    // `!!x` is `x` again.
+    let body = text.trim_start_matches('!');
+    let wanted = (text.len() - body.len()).is_multiple_of(2);
+    let body = body.trim_start_matches("./").trim_matches('/');
+    let glob = GlobBuilder::new(body).literal_separator(true).build().ok()?;
+    Some((wanted, glob.compile_matcher()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! The stack of layers, and reading a typed key out of it.
+
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::error::ConfigError;
+use crate::keys::{self, Kind};
+use crate::layers::{Layer, LayerData, Setting};
+use crate::value;
+
+/// All layers, the strongest first.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    pub(crate) layers: Vec<LayerData>,
+    pub(crate) home: Option<PathBuf>,
+}
+
+/// A setting with the layer it comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) data: &'a LayerData,
+    pub(crate) setting: &'a Setting,
+}
+
+impl Sources {
+    /// The strongest layer's setting of a key.
+    pub(crate) fn find(&self, key: &str) -> Option<Found<'_>> {
+        self.layers.iter().find_map(|data| data.settings.get(key).map(|setting| Found { data, setting }))
+    }
+
+    /// The strongest setting of a key among layers that are the user's own.
+    pub(crate) fn find_trusted(&self, key: &str) -> Option<Found<'_>> {
+        self.layers
+            .iter()
+            .filter(|data| data.layer.is_trusted())
+            .find_map(|data| data.settings.get(key).map(|setting| Found { data, setting }))
+    }
+
+    pub(crate) fn layer(&self, layer: Layer) -> Option<&LayerData> {
+        self.layers.iter().find(|data| data.layer == layer)
+    }
+
+    pub(crate) fn boolean(&self, key: &str, default: bool) -> Result<bool, ConfigError> {
+        Ok(self.boolean_if_set(key)?.unwrap_or(default))
+    }
+
+    /// For keys whose absence means something of its own.
+    pub(crate) fn boolean_if_set(&self, key: &str) -> Result<Option<bool>, ConfigError> {
+        self.read(key, value::boolean)
+    }
+
+    pub(crate) fn count(&self, key: &str, default: u32) -> Result<u32, ConfigError> {
+        Ok(self.read(key, value::count)?.unwrap_or(default))
+    }
+
+    pub(crate) fn number(&self, key: &str) -> Result<Option<f64>, ConfigError> {
+        self.read(key, value::number)
+    }
+
+    pub(crate) fn date(&self, key: &str) -> Result<Option<i64>, ConfigError> {
+        self.read(key, value::date)
+    }
+
+    /// The word among those that the key's definition allows.
+    pub(crate) fn word(&self, key: &str) -> Result<Option<&'static str>, ConfigError> {
+        let words = match keys::find(key).map(|definition| definition.kind) {
+            Some(Kind::OneOf(words)) => words,
+            _ => &[],
+        };
+        self.read(key, |text| words.iter().find(|word| **word == text).copied())
+    }
+
+    /// `null` is none.
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        self.find(key).map(|found| found.setting.text()).filter(|text| *text != "null").map(str::to_owned)
+    }
+
+    pub(crate) fn text_or(&self, key: &str, default: &str) -> String {
+        self.text(key).unwrap_or_else(|| default.to_owned())
+    }
+
+    pub(crate) fn path(&self, key: &str) -> Option<PathBuf> {
+        self.resolve_path(self.find(key)?)
+    }
+
+    /// A path of a found setting; nothing and `null` are none.
+    pub(crate) fn resolve_path(&self, found: Found<'_>) -> Option<PathBuf> {
+        let text = found.setting.text();
+        (!matches!(text, "" | "null"))
+            .then(|| value::path(text, &found.data.base, self.home.as_deref().map(Path::new)))
+    }
+
+    /// Elements of a list: every occurrence, and the comma-separated parts of each.
+    pub(crate) fn list(&self, key: &str) -> Vec<String> {
+        let values = self.find(key).map_or(&[][..], |found| &found.setting.values);
+        let parts = values.iter().flat_map(|value| value.split(',')).map(str::trim);
+        parts.filter(|part| !matches!(*part, "" | "null")).map(str::to_owned).collect()
+    }
+
+    /// A list of which each element is a word of the key's definition.
+    pub(crate) fn words(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        let Some(found) = self.find(key) else { return Ok(None) };
+        let words = match keys::find(key).map(|definition| definition.kind) {
+            Some(Kind::ListOf(words)) => words,
+            _ => &[],
+        };
+        let list = self.list(key);
+        match list.iter().find(|element| !words.contains(&element.as_str())) {
+            Some(_) => Err(invalid(key, found.setting)),
+            None => Ok(Some(list)),
+        }
+    }
+
+    /// A proxy: `Some(None)` where the key says that there is to be none.
+    pub(crate) fn proxy(&self, key: &str) -> Result<Option<Option<Url>>, ConfigError> {
+        let Some(found) = self.find(key) else { return Ok(None) };
+        match found.setting.text() {
+            "" | "null" => Ok(None),
+            "false" => Ok(Some(None)),
+            text => {
+                value::proxy_url(text).map(|url| Some(Some(url))).ok_or_else(|| invalid(key, found.setting))
+            }
+        }
+    }
+
+    /// Parses the strongest setting; an empty value means the default, as it does for npm.
+    fn read<T>(&self, key: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ConfigError> {
+        let Some(found) = self.find(key) else { return Ok(None) };
+        let text = found.setting.text();
+        if text.is_empty() || (text == "null" && !is_boolean(key)) {
+            return Ok(None);
+        }
+        parse(text).map(Some).ok_or_else(|| invalid(key, found.setting))
+    }
+}
+
+fn is_boolean(key: &str) -> bool {
+    keys::find(key).is_some_and(|definition| definition.kind == Kind::Boolean)
+}
+
+/// The error for a value that its key cannot have.
+pub(crate) fn invalid(key: &str, setting: &Setting) -> ConfigError {
+    let kind = keys::find(key).map_or(Kind::Url, |definition| definition.kind);
+    let value = setting.values.join(",");
+    // What came out of a variable, or has the shape of a URL with a password, may be a secret.
+    let shown = if setting.used.is_empty() && !value.contains('@') { value } else { "(redacted)".to_owned() };
+    ConfigError::InvalidValue {
+        origin: setting.origin.clone(),
+        key: key.to_owned(),
+        value: shown,
+        expected: kind.expected(),
+    }
+}
