@@ -1,1 +1,19 @@
-//! types
+//! The nouns every other crate speaks: names, versions, ranges, specs, integrity, platforms, manifests, `package.json`.
+//!
+//! Text goes in, values come out, and every value answers as npm's own libraries would: [`Version`] and [`Range`] as
+//! node-semver, [`Spec`] as npm-package-arg, [`collate`] as JavaScript's `localeCompare`. Each rule is held to recorded
+//! answers of npm by a differential test under `tests/`.
+//!
+//! Never here: IO of any kind, a clock, the environment, global state, or a registry's address.
+
+pub mod collate;
+mod name;
+mod range;
+mod spec;
+mod text;
+mod version;
+
+pub use name::{NameError, PackageName};
+pub use range::{Range, RangeError};
+pub use spec::{GitSpec, Host, Hosted, HostedUrl, Selector, Spec, SpecContext, SpecError, SpecKind};
+pub use version::{Version, VersionError};
