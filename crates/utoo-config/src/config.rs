@@ -410,6 +410,3 @@ fn cache_dir(sources: &Sources, options: &LoadOptions) -> PathBuf {
         .or_else(|| xdg().or_else(below_home).map(|cache| cache.join("utoo")))
         .unwrap_or_else(|| std::env::temp_dir().join("utoo-cache"))
 }
-
-#[cfg(test)]
-mod tests;

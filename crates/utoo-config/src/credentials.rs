@@ -255,6 +255,3 @@ fn decode_password(key: &str, text: &str, setting: &Setting) -> Result<Secret, C
         expected: "a password in base64".to_owned(),
     })
 }
-
-#[cfg(test)]
-mod tests;

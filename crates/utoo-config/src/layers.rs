@@ -142,6 +142,9 @@ pub(crate) fn from_text(
     for entry in ini::parse(text) {
         let key = expand(&entry.key, env).text;
         let value = expand(&entry.value, env);
+        if value.text == "undefined" {
+            continue; // npm takes the word for what JavaScript means by it
+        }
         let origin = Origin::File { path: Arc::clone(&path), line: entry.line };
         match settings.get_mut(&key) {
             // Once a key is a list, every further occurrence appends, with or without brackets.

@@ -283,6 +283,3 @@ fn architecture() -> &'static str {
         other => other,
     }
 }
-
-#[cfg(test)]
-mod tests;

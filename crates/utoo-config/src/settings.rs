@@ -414,6 +414,3 @@ fn color(sources: &Sources, env: &BTreeMap<String, String>) -> Result<Color, Con
         _ => Color::Auto,
     })
 }
-
-#[cfg(test)]
-mod tests;

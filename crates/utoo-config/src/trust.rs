@@ -111,6 +111,3 @@ fn host_of_text(text: &str) -> String {
     };
     host.to_ascii_lowercase()
 }
-
-#[cfg(test)]
-mod tests;
