@@ -1,5 +1,6 @@
 //! A home and a project on disk, and the configuration that comes of them.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a failure is the answer")]
 
 use std::collections::BTreeMap;
 use std::fs;
