@@ -307,7 +307,7 @@ fn an_unreadable_file_is_an_error_with_its_path() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new().user("a=1");
     let file = place.path("home/.npmrc");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o0)).unwrap();
     if std::fs::read(&file).is_ok() {
         return; // root reads everything
     }
