@@ -7,13 +7,29 @@
 //! Never here: IO of any kind, a clock, the environment, global state, or a registry's address.
 
 pub mod collate;
+mod integrity;
+mod manifest;
 mod name;
+mod package_json;
+mod packument;
+mod pick;
+mod platform;
 mod range;
 mod spec;
 mod text;
 mod version;
 
+pub use integrity::{Algorithm, Checker, Hash, Hasher, Integrity, IntegrityError, IntegrityMismatch};
+pub use manifest::{BundleDependencies, Dependencies, DependencyKind, Dist, Manifest};
 pub use name::{NameError, PackageName};
+pub use package_json::{JsonFormat, PackageJson, PackageJsonError, PackageJsonErrorKind};
+pub use packument::{
+    Candidate, CandidateDependencies, Packument, PackumentBuilder, PackumentError, PackumentParser,
+};
+pub use pick::{PickError, PickOptions, Staged, pick};
+pub use platform::{
+    EngineMismatch, Engines, Platform, PlatformList, PlatformLists, PlatformMismatch, libc_of_ldd,
+};
 pub use range::{Range, RangeError};
 pub use spec::{GitSpec, Host, Hosted, HostedUrl, Selector, Spec, SpecContext, SpecError, SpecKind};
 pub use version::{Version, VersionError};

@@ -1,0 +1,214 @@
+//! A project's package.json: read with its irregularities, edited without losing its formatting.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::{DependencyKind, Manifest, PackageName};
+
+mod edit;
+mod stringify;
+
+pub use stringify::JsonFormat;
+
+/// Why a package.json cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{line}:{column}: {kind}", path.display())]
+pub struct PackageJsonError {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub kind: PackageJsonErrorKind,
+}
+
+/// What is wrong with a package.json.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackageJsonErrorKind {
+    /// Nothing but white space.
+    #[error("the file is empty")]
+    Empty,
+    /// Not JSON.
+    #[error("invalid JSON: {0}")]
+    Syntax(String),
+    /// A merge that was not finished.
+    #[error("merge conflict: resolve it first")]
+    Conflict,
+    /// JSON, but a list, a text or the like.
+    #[error("expected an object, found {0}")]
+    NotAnObject(&'static str),
+}
+
+impl PackageJsonError {
+    /// npm's code for it.
+    pub fn code(&self) -> &'static str {
+        "EJSONPARSE"
+    }
+}
+
+/// The package.json of a project.
+#[derive(Clone, Debug)]
+pub struct PackageJson {
+    path: PathBuf,
+    text: Arc<str>,
+    value: Map<String, Value>,
+    manifest: Manifest,
+    format: JsonFormat,
+    edited: bool,
+}
+
+impl PackageJson {
+    /// Reads the text of a package.json; `path` is for messages. A byte order mark is skipped, of equal keys
+    /// the last counts.
+    ///
+    /// # Errors
+    /// [`PackageJsonError`] with the place, when the text is no JSON object.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, PackageJsonError> {
+        let json = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let error = |(line, column), kind| PackageJsonError { path: path.to_owned(), line, column, kind };
+        if json.trim().is_empty() {
+            return Err(error((1, 1), PackageJsonErrorKind::Empty));
+        }
+        let value = serde_json::from_str::<Value>(json).map_err(|problem| match conflict_line(json) {
+            Some(line) => error((line, 1), PackageJsonErrorKind::Conflict),
+            None => {
+                let place = (problem.line().max(1), column(json, &problem));
+                error(place, PackageJsonErrorKind::Syntax(reason(&problem)))
+            }
+        })?;
+        let manifest = Manifest::from_value(&value);
+        let value = match value {
+            Value::Object(value) => value,
+            other => return Err(error(start(json), PackageJsonErrorKind::NotAnObject(kind_of(&other)))),
+        };
+        let format = JsonFormat::detect(json);
+        Ok(Self { path: path.to_owned(), text: text.into(), value, manifest, format, edited: false })
+    }
+
+    /// A package.json that does not exist yet: an empty object.
+    pub fn empty(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            text: "".into(),
+            value: Map::new(),
+            manifest: Manifest::empty(PackageName::new_unchecked("")),
+            format: JsonFormat::default(),
+            edited: false,
+        }
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file says, normalised.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The package's name, if it has one.
+    pub fn name(&self) -> Option<&PackageName> {
+        Some(&self.manifest.name).filter(|name| !name.as_str().is_empty())
+    }
+
+    /// The scripts, in order.
+    pub fn scripts(&self) -> &[(Arc<str>, Arc<str>)] {
+        &self.manifest.scripts
+    }
+
+    /// The document as it is.
+    pub fn value(&self) -> &Map<String, Value> {
+        &self.value
+    }
+
+    /// How the text is laid out.
+    pub fn format(&self) -> &JsonFormat {
+        &self.format
+    }
+
+    /// Whether an edit changed anything.
+    pub fn is_edited(&self) -> bool {
+        self.edited
+    }
+
+    /// The text: as it was read when nothing changed, else the document as npm writes it, with the indentation
+    /// and the line ends of what was read.
+    pub fn to_text(&self) -> String {
+        match self.edited {
+            false => self.text.to_string(),
+            true => self.format.stringify(&self.value),
+        }
+    }
+
+    /// Sets a dependency as `npm install --save…` does: in the block of `kind`, which is sorted and made where
+    /// it is missing, and out of the blocks that exclude it. A block that becomes empty is removed.
+    pub fn set_dependency(&mut self, kind: DependencyKind, name: &PackageName, spec: &str) {
+        self.change(|value| edit::set(value, kind, name.as_str(), spec));
+    }
+
+    /// Takes a dependency out of every block. Gives whether it was in one.
+    pub fn remove_dependency(&mut self, name: &str) -> bool {
+        self.change(|value| edit::remove(value, name))
+    }
+
+    fn change<T>(&mut self, edit: impl FnOnce(&mut Map<String, Value>) -> T) -> T {
+        let before = self.value.clone();
+        let result = edit(&mut self.value);
+        // Maps compare without regard to order; an edit that only sorts is an edit too.
+        if !stringify::identical_maps(&before, &self.value) {
+            self.edited = true;
+            self.manifest = Manifest::from_value(&Value::Object(self.value.clone()));
+        }
+        result
+    }
+}
+
+/// The line of a conflict marker, if the text has the three that belong together.
+fn conflict_line(text: &str) -> Option<usize> {
+    let starts = |marker: &str| text.lines().position(|line| line.starts_with(marker));
+    let first = starts("<<<<<<<")?;
+    starts("=======")?;
+    starts(">>>>>>>")?;
+    Some(first + 1)
+}
+
+/// The column in characters; serde_json counts bytes.
+fn column(text: &str, problem: &serde_json::Error) -> usize {
+    let line = text.split('\n').nth(problem.line().saturating_sub(1)).unwrap_or_default();
+    let bytes = problem.column().saturating_sub(1).min(line.len());
+    String::from_utf8_lossy(&line.as_bytes()[..bytes]).chars().count() + 1
+}
+
+/// The message without the place that serde_json appends.
+fn reason(problem: &serde_json::Error) -> String {
+    let text = problem.to_string();
+    text.split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+/// Line and column of the first character that is no white space.
+fn start(text: &str) -> (usize, usize) {
+    let before = &text[..text.len() - text.trim_start().len()];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+#[path = "package_json/tests.rs"]
+mod tests;
