@@ -146,7 +146,7 @@ impl Document {
 }
 
 /// Rewrites every `dist.tarball` to `<origin>/<name>/-/<file>`.
-fn point_tarballs_at(document: &mut Value, name: &str, origin: &str) {
+pub(crate) fn point_tarballs_at(document: &mut Value, name: &str, origin: &str) {
     let Some(versions) = document.get_mut("versions").and_then(Value::as_object_mut) else { return };
     for (version, manifest) in versions {
         let file = tarball::file_name(name, version, manifest);

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -31,6 +31,9 @@ enum Command {
         from: PathBuf,
         /// The directory to write; `serve --frozen` serves it.
         to: PathBuf,
+        /// Keep integrities only of the versions in this package-lock.json: far smaller.
+        #[arg(long, value_name = "FILE")]
+        lock: Option<PathBuf>,
     },
 }
 
@@ -96,12 +99,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let result = match Cli::parse().command {
         Command::Serve(serve) => self::serve(*serve),
-        Command::Prune { from, to } => prune(&from, &to).map_err(Into::into).and_then(|summary| {
-            say(&format!(
-                "{} packages, {} versions, {} tarballs; {} bytes of documents",
-                summary.documents, summary.versions, summary.tarballs, summary.bytes
-            ))
-        }),
+        Command::Prune { from, to, lock } => prune_to(&from, &to, lock.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,6 +108,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn prune_to(from: &Path, to: &Path, lock: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
+    let lock = lock.map(std::fs::read_to_string).transpose()?;
+    let summary = prune(from, to, lock.as_deref())?;
+    let (documents, versions) = (summary.documents, summary.versions);
+    say(&format!("{documents} packages, {versions} versions, {} tarballs", summary.tarballs))
 }
 
 fn say(line: &str) -> Result<(), Box<dyn std::error::Error>> {

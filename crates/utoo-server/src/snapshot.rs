@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::document::DOCUMENT_LIMIT;
+use crate::document::{DOCUMENT_LIMIT, point_tarballs_at};
+use crate::fixtures::FIXTURE_ORIGIN;
 use crate::gzip;
 use crate::storage::Storage;
 
@@ -58,7 +59,10 @@ pub struct PruneSummary {
 /// Writes to `to` what a frozen server needs in order to answer what was asked of the proxy that wrote `from`:
 /// every document with only the fields that resolution and the lockfile read, deflated into one file, and the
 /// tarballs that were asked for. The same storage gives the same bytes.
-pub fn prune(from: &Path, to: &Path) -> Result<PruneSummary, SnapshotError> {
+///
+/// Given the text of a `package-lock.json`, only the versions that stand in it keep their integrity: digests don't
+/// compress, and make up most of a snapshot, while nothing reads those of versions that aren't chosen.
+pub fn prune(from: &Path, to: &Path, lock: Option<&str>) -> Result<PruneSummary, SnapshotError> {
     let (source, target) = (Storage::new(from), Storage::new(to));
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -71,7 +75,9 @@ pub fn prune(from: &Path, to: &Path) -> Result<PruneSummary, SnapshotError> {
         let text =
             gzip::decompress(&document, DOCUMENT_LIMIT).map_err(failed(&source.document_path(&name)))?;
         let value = serde_json::from_slice(&text).map_err(io::Error::from);
-        let pruned = prune_document(&value.map_err(failed(&source.document_path(&name)))?);
+        let mut pruned = prune_document(&value.map_err(failed(&source.document_path(&name)))?, lock);
+        // The registry that was recorded is nobody's business, and the server puts its own origin here anyway.
+        point_tarballs_at(&mut pruned, &name, FIXTURE_ORIGIN);
         summary.documents += 1;
         summary.versions += pruned["versions"].as_object().map_or(0, Map::len);
         lines.extend_from_slice(pruned.to_string().as_bytes());
@@ -89,7 +95,7 @@ pub fn prune(from: &Path, to: &Path) -> Result<PruneSummary, SnapshotError> {
     Ok(summary)
 }
 
-fn prune_document(full: &Value) -> Value {
+fn prune_document(full: &Value, lock: Option<&str>) -> Value {
     let mut pruned = Map::new();
     for field in ["name", "dist-tags"] {
         if let Some(value) = full.get(field) {
@@ -98,12 +104,13 @@ fn prune_document(full: &Value) -> Value {
     }
     let versions = full.get("versions").and_then(Value::as_object);
     let versions = versions.into_iter().flatten();
-    let versions = versions.map(|(version, manifest)| (version.clone(), prune_version(manifest))).collect();
+    let versions =
+        versions.map(|(version, manifest)| (version.clone(), prune_version(manifest, lock))).collect();
     pruned.insert("versions".to_owned(), Value::Object(versions));
     Value::Object(pruned)
 }
 
-fn prune_version(manifest: &Value) -> Value {
+fn prune_version(manifest: &Value, lock: Option<&str>) -> Value {
     let mut pruned = Map::new();
     for field in FIELDS {
         if let Some(value) = manifest.get(*field) {
@@ -120,11 +127,11 @@ fn prune_version(manifest: &Value) -> Value {
     let dist = manifest.get("dist").and_then(Value::as_object).into_iter().flatten();
     let dist = dist.filter(|(field, _)| matches!(field.as_str(), "integrity" | "shasum" | "tarball"));
     let mut dist: Map<String, Value> = dist.map(|(field, value)| (field.clone(), value.clone())).collect();
-    // Only old versions, without an integrity, are verified by their shasum.
-    if dist.contains_key("integrity") {
-        dist.remove("shasum");
+    // Old versions have no integrity: npm makes one of their shasum, which therefore stays.
+    if let Some(integrity) = dist.get("integrity").and_then(Value::as_str) {
+        let chosen = lock.is_none_or(|lock| lock.contains(integrity));
+        dist.retain(|field, _| field == "tarball" || (chosen && field == "integrity"));
     }
-    // The server finds npm's own tarball URL again from name and version; others are kept.
     pruned.insert("dist".to_owned(), Value::Object(dist));
     Value::Object(pruned)
 }

@@ -5,7 +5,7 @@ fn names_are_one_part_of_a_path() {
     for (name, encoded) in [
         ("left-pad", "left-pad"),
         ("@s/n", "@s%2fn"),
-        ("JSONStream", "%4a%53%4f%4estream"),
+        ("JSONStream", "%4a%53%4f%4e%53tream"),
         ("..", "%2e."),
         ("a%2fb", "a%252fb"),
         ("é", "%c3%a9"),

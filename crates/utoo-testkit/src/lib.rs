@@ -1,1 +1,27 @@
-//! testkit
+//! What utoo's tests are made of.
+//!
+//! * [`FixtureRegistry`]: packages in memory, with real tarballs;
+//! * [`Scenario`]: one text file with a registry, a project, a command, and what npm answered;
+//! * [`TestProject`]: a project with its own HOME and cache, on which the real binary runs against an
+//!   in-process [`Server`];
+//! * [`conformance`]: runs npm and utoo on the same scenarios and projects, and compares what they made.
+//!
+//! Nothing here is for production, nothing reads the environment of the person who runs the tests but `PATH`,
+//! and only [`conformance`], when told to, runs npm.
+
+mod answer;
+mod compare;
+pub mod conformance;
+mod oracle;
+mod project;
+mod scenario;
+
+pub use answer::{Answer, Outcome};
+pub use compare::{Aspect, Difference, compare};
+pub use oracle::{Npm, OracleError};
+pub use project::{ProjectError, RunOutput, TestProject, utoo_binary};
+pub use scenario::{REGISTRY, RunLine, Scenario, ScenarioError};
+pub use utoo_server::{
+    Fault, FaultPlan, FixtureError, FixtureRegistry, Mode, Nth, RequestRecord, Server, ServerHandle,
+    ServerOptions, TarballFile,
+};

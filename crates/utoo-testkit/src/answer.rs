@@ -1,0 +1,53 @@
+//! What a package manager made of a project.
+
+use serde_json::Value;
+
+use crate::scenario::REGISTRY;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With success.
+    Done,
+    /// With this code, such as `ERESOLVE`; `EUNKNOWN` where none was said.
+    Error {
+        /// The code.
+        code: String,
+    },
+}
+
+/// Everything that is compared, the registry's origin written as [`REGISTRY`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// How the run ended.
+    pub outcome: Outcome,
+    /// package-lock.json.
+    pub lock: Option<String>,
+    /// node_modules/.package-lock.json.
+    pub hidden: Option<String>,
+    /// package.json afterwards.
+    pub package_json: Option<String>,
+}
+
+impl Answer {
+    /// A text with `origin` (a server's URL) in the place of [`REGISTRY`], as it was when run.
+    #[must_use]
+    pub fn to_origin(text: &str, origin: &str) -> String {
+        text.replace(REGISTRY, origin)
+    }
+
+    /// The inverse of [`Answer::to_origin`].
+    #[must_use]
+    pub fn from_origin(text: &str, origin: &str) -> String {
+        text.replace(origin, REGISTRY)
+    }
+
+    /// The hidden lockfile when it holds just what the lockfile holds, but for the root: its `packages` with `""`
+    /// taken out. Nothing when `lock` is not a lockfile.
+    #[must_use]
+    pub fn hidden_from_lock(lock: &str) -> Option<String> {
+        let mut value: Value = serde_json::from_str(lock).ok()?;
+        value.get_mut("packages")?.as_object_mut()?.shift_remove("");
+        Some(format!("{}\n", serde_json::to_string_pretty(&value).ok()?))
+    }
+}

@@ -1,0 +1,162 @@
+//! Projects: a package.json of real life, and the part of a registry that it needs.
+//!
+//! ```text
+//! fixtures/projects/<name>/package.json            and whatever else the project has
+//! fixtures/projects/<name>/registry/v1/…           the snapshot, in utoo-server's storage format, pruned
+//! fixtures/projects/<name>/recorded/npm.txt        npm's version, and its exit or error code
+//! fixtures/projects/<name>/recorded/package-lock.json
+//! ```
+//!
+//! Snapshots hold no tarballs but those that resolution itself opens, so projects are resolved without an install.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+use utoo_server::{Mode, PruneSummary, Server, ServerOptions, prune};
+
+use super::case::{CaseError, run_utoo};
+use crate::answer::{Answer, Outcome};
+use crate::oracle::Npm;
+use crate::project::TestProject;
+
+/// Directories of a project that aren't copied.
+const SKIPPED: &[&str] = &["registry", "recorded", "node_modules", "dist", ".next"];
+
+/// A project with a snapshot of the registry.
+#[derive(Debug)]
+pub struct ProjectCase {
+    name: String,
+    dir: PathBuf,
+}
+
+impl ProjectCase {
+    pub(super) fn load_all(dir: &Path) -> Result<Vec<Self>, CaseError> {
+        let mut cases = Vec::new();
+        for path in entries(dir)? {
+            if path.join("registry").is_dir() {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                cases.push(Self { name: format!("projects/{name}"), dir: path });
+            }
+        }
+        cases.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(cases)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn recorded_path(&self, file: &str) -> PathBuf {
+        self.dir.join("recorded").join(file)
+    }
+
+    pub(super) fn recorded(&self) -> Result<Option<Answer>, CaseError> {
+        let Ok(npm) = std::fs::read_to_string(self.recorded_path("npm.txt")) else { return Ok(None) };
+        let error = npm.lines().find_map(|line| line.strip_prefix("error "));
+        let outcome = error.map_or(Outcome::Done, |code| Outcome::Error { code: code.to_owned() });
+        let lock = std::fs::read_to_string(self.recorded_path("package-lock.json")).ok();
+        let package_json = std::fs::read_to_string(self.dir.join("package.json")).ok();
+        Ok(Some(Answer { outcome, lock, hidden: None, package_json }))
+    }
+
+    pub(super) fn record(&self, npm_version: &str, answer: &Answer) -> Result<(), CaseError> {
+        let outcome = match &answer.outcome {
+            Outcome::Done => "exit 0".to_owned(),
+            Outcome::Error { code } => format!("error {code}"),
+        };
+        write(&self.recorded_path("npm.txt"), &format!("version {npm_version}\n{outcome}\n"))?;
+        match &answer.lock {
+            Some(lock) => write(&self.recorded_path("package-lock.json"), lock),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn npm_answer(&self, npm: &Npm) -> Result<Answer, CaseError> {
+        Ok(npm.run(&self.on_snapshot()?, &npm_lines())?)
+    }
+
+    pub(super) fn utoo_answer(&self, utoo: &Path) -> Result<Answer, CaseError> {
+        run_utoo(&self.on_snapshot()?, utoo, &[vec!["deps".to_owned()]])
+    }
+
+    fn on_snapshot(&self) -> Result<TestProject, CaseError> {
+        self.on(Mode::Frozen { dir: self.dir.join("registry") })
+    }
+
+    fn on(&self, mode: Mode) -> Result<TestProject, CaseError> {
+        let project = TestProject::with_server(Server::start(ServerOptions::new(mode))?)?;
+        copy(&self.dir, &self.dir, &project)?;
+        Ok(project)
+    }
+}
+
+fn npm_lines() -> [Vec<String>; 1] {
+    [vec!["install".to_owned(), "--package-lock-only".to_owned()]]
+}
+
+/// What was recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordSummary {
+    /// The snapshot.
+    pub snapshot: PruneSummary,
+}
+
+/// Records the snapshot of a project: resolves it with npm, and with utoo where there is one, through a proxy of
+/// `upstream`, and keeps what they asked for, pruned. npm's answer is recorded by a later update.
+pub fn record_snapshot(dir: &Path, upstream: &Url, utoo: Option<&Path>) -> Result<RecordSummary, CaseError> {
+    let case = ProjectCase { name: "project".to_owned(), dir: dir.to_owned() };
+    let temp = tempfile::tempdir().map_err(|source| CaseError::Io { path: dir.to_owned(), source })?;
+    let proxy = || Mode::Proxy {
+        upstream: upstream.clone(),
+        storage: temp.path().to_owned(),
+        max_age: Duration::from_secs(86_400),
+    };
+    let answer = Npm::find()?.run(&case.on(proxy())?, &npm_lines())?;
+    if let Some(utoo) = utoo {
+        run_utoo(&case.on(proxy())?, utoo, &[vec!["deps".to_owned()]])?;
+    }
+    let registry = dir.join("registry");
+    if registry.exists() {
+        utoo_fs::remove_dir_all(&registry).map_err(|error| CaseError::Io {
+            path: registry.clone(),
+            source: std::io::Error::other(error),
+        })?;
+    }
+    let snapshot = prune(temp.path(), &registry, answer.lock.as_deref())?;
+    Ok(RecordSummary { snapshot })
+}
+
+fn copy(root: &Path, dir: &Path, project: &TestProject) -> Result<(), CaseError> {
+    for path in entries(dir)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !SKIPPED.contains(&name.as_str()) {
+                copy(root, &path, project)?;
+            }
+            continue;
+        }
+        // Resolution reads text only; what isn't text isn't part of it.
+        if let Ok(text) = std::fs::read_to_string(&path) {
+            let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            project.write(&relative, &Answer::to_origin(&text, &project.server().url()))?;
+        }
+    }
+    Ok(())
+}
+
+/// What is in a directory; nothing when there is none.
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, CaseError> {
+    let failed = |source| CaseError::Io { path: dir.to_owned(), source };
+    match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(failed(error)),
+        Ok(entries) => entries.map(|entry| Ok(entry.map_err(failed)?.path())).collect(),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), CaseError> {
+    let failed = |source| CaseError::Io { path: path.to_owned(), source };
+    std::fs::create_dir_all(path.parent().unwrap_or(path)).map_err(failed)?;
+    utoo_fs::write_atomic(path, text.as_bytes()).map_err(|error| failed(std::io::Error::other(error)))
+}

@@ -1,0 +1,293 @@
+//! A project on disk, with everything a package manager touches inside one temporary directory.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use utoo_server::{FixtureRegistry, Mode, Server, ServerError, ServerHandle, ServerOptions};
+
+use crate::answer::{Answer, Outcome};
+use crate::scenario::{Scenario, ScenarioError};
+
+/// A command that takes longer is killed: nothing that tests run comes near it.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// Why a test project could not be made or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProjectError {
+    /// A file or program.
+    #[error("{what}: {source}")]
+    Io {
+        /// The path or program.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A path that leaves the project.
+    #[error("{0}")]
+    Path(#[from] utoo_fs::PathError),
+    /// The server.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The scenario.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// A command that had to be killed.
+    #[error("{program} did not end within {} s", DEADLINE.as_secs())]
+    Deadline {
+        /// The program.
+        program: String,
+    },
+}
+
+/// How a command ended and what it said.
+#[derive(Clone, Debug)]
+pub struct RunOutput {
+    /// The exit code; nothing after a signal.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl RunOutput {
+    /// Success, or the code that was given: in a JSON document (`error.code`) or as `error code …`.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        if self.code == Some(0) {
+            return Outcome::Done;
+        }
+        let code = [&self.stdout, &self.stderr].into_iter().find_map(|text| {
+            let document = text.find('{').and_then(|at| {
+                serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>().next()?.ok()
+            });
+            let from_json =
+                document.and_then(|value| Some(value.pointer("/error/code")?.as_str()?.to_owned()));
+            from_json.or_else(|| {
+                let line = text.lines().find_map(|line| line.split_once("error code "))?;
+                Some(line.1.trim().to_owned())
+            })
+        });
+        Outcome::Error { code: code.unwrap_or_else(|| "EUNKNOWN".to_owned()) }
+    }
+}
+
+/// A project with its own HOME, cache and registry.
+#[derive(Debug)]
+pub struct TestProject {
+    temp: TempDir,
+    server: ServerHandle,
+}
+
+impl TestProject {
+    /// An empty project and a server for these packages.
+    pub fn new(fixtures: FixtureRegistry) -> Result<Self, ProjectError> {
+        Self::with_server(Server::start(ServerOptions::new(Mode::Fixtures(fixtures)))?)
+    }
+
+    /// An empty project on a server that was started with options of its own.
+    pub fn with_server(server: ServerHandle) -> Result<Self, ProjectError> {
+        let temp = TempDir::new().map_err(|source| io_error("a temporary directory", source))?;
+        let project = Self { temp, server };
+        for dir in [project.dir(), project.home(), project.tmp()] {
+            std::fs::create_dir(&dir).map_err(|source| io_error(dir.display(), source))?;
+        }
+        let npmrc = format!("registry={}\n", project.server.url());
+        write(&project.home().join(".npmrc"), npmrc.as_bytes())?;
+        Ok(project)
+    }
+
+    /// A scenario's project, as it is before its commands, and its registry.
+    pub fn from_scenario(scenario: &Scenario) -> Result<Self, ProjectError> {
+        let project = Self::new(scenario.fixtures()?)?;
+        for (path, text) in scenario.files() {
+            project.write(path, &Answer::to_origin(text, &project.server.url()))?;
+        }
+        Ok(project)
+    }
+
+    /// The project's directory; always named `project`, since npm writes that name into a nameless project's lock.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.temp.path().join("project")
+    }
+
+    /// HOME, in which caches end up too.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.temp.path().join("home")
+    }
+
+    fn tmp(&self) -> PathBuf {
+        self.temp.path().join("tmp")
+    }
+
+    /// The registry.
+    #[must_use]
+    pub fn server(&self) -> &ServerHandle {
+        &self.server
+    }
+
+    /// Writes a file of the project, with its directories.
+    pub fn write(&self, path: &str, text: &str) -> Result<(), ProjectError> {
+        write(&utoo_fs::contained_join(&self.dir(), path)?, text.as_bytes())
+    }
+
+    /// A file of the project, or nothing.
+    #[must_use]
+    pub fn read(&self, path: &str) -> Option<String> {
+        std::fs::read_to_string(self.dir().join(path)).ok()
+    }
+
+    /// package-lock.json with the registry written as [`REGISTRY`](crate::REGISTRY).
+    #[must_use]
+    pub fn lock(&self) -> Option<String> {
+        self.read("package-lock.json").map(|text| Answer::from_origin(&text, &self.server.url()))
+    }
+
+    /// node_modules/.package-lock.json, likewise.
+    #[must_use]
+    pub fn hidden_lock(&self) -> Option<String> {
+        self.read("node_modules/.package-lock.json")
+            .map(|text| Answer::from_origin(&text, &self.server.url()))
+    }
+
+    /// What stands on disk below `node_modules`: the version in each package.json, or `link`, by location.
+    #[must_use]
+    pub fn tree(&self) -> BTreeMap<String, String> {
+        let mut tree = BTreeMap::new();
+        read_tree(&self.dir(), "node_modules", &mut tree);
+        tree
+    }
+
+    /// Everything that is compared.
+    #[must_use]
+    pub fn answer(&self, outcome: Outcome) -> Answer {
+        let package_json =
+            self.read("package.json").map(|text| Answer::from_origin(&text, &self.server.url()));
+        Answer { outcome, lock: self.lock(), hidden: self.hidden_lock(), package_json }
+    }
+
+    /// Runs the `utoo` binary in the project's directory.
+    pub fn utoo<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<RunOutput, ProjectError> {
+        let binary = utoo_binary().map_err(|source| io_error("the utoo binary", source))?;
+        self.run(&binary, args)
+    }
+
+    /// Runs any program in the project's directory, with `PATH` and nothing else of this process's environment.
+    pub fn run<S: AsRef<OsStr>>(&self, program: &Path, args: &[S]) -> Result<RunOutput, ProjectError> {
+        run(self.command(program).args(args))
+    }
+
+    /// The command of [`TestProject::run`], to add to it.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.dir()).env_clear().stdin(Stdio::null());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.home()).env("TMPDIR", self.tmp()).env("NO_COLOR", "1").env("LANG", "C");
+        // npm's notice of a newer version asks the registry for a package that no scenario has.
+        command.env("NO_UPDATE_NOTIFIER", "1");
+        command
+    }
+}
+
+/// Where the `utoo` binary is: `UTOO_BIN`, else what cargo tells integration tests, else beside the running test in
+/// the target directory.
+pub fn utoo_binary() -> std::io::Result<PathBuf> {
+    for variable in ["UTOO_BIN", "CARGO_BIN_EXE_utoo"] {
+        if let Some(path) = std::env::var_os(variable) {
+            return Ok(path.into());
+        }
+    }
+    let this = std::env::current_exe()?;
+    let name = format!("utoo{}", std::env::consts::EXE_SUFFIX);
+    let found = this.ancestors().skip(1).take(2).map(|dir| dir.join(&name)).find(|path| path.is_file());
+    found.ok_or_else(|| {
+        let reason = format!("no {name} beside {}: build it, or set UTOO_BIN", this.display());
+        std::io::Error::new(std::io::ErrorKind::NotFound, reason)
+    })
+}
+
+/// Runs a command to its end, and kills it when that doesn't come.
+pub(crate) fn run(command: &mut Command) -> Result<RunOutput, ProjectError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let failed = |source| io_error(&program, source);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+    let (stdout, stderr) = (read_all(child.stdout.take()), read_all(child.stderr.take()));
+    let texts = stdout.recv_timeout(DEADLINE).and_then(|out| Ok((out, stderr.recv_timeout(DEADLINE)?)));
+    let Ok((stdout, stderr)) = texts else {
+        child.kill().and_then(|()| child.wait()).map_err(failed)?;
+        return Err(ProjectError::Deadline { program });
+    };
+    let status = child.wait().map_err(failed)?;
+    Ok(RunOutput { code: status.code(), stdout, stderr })
+}
+
+/// Reads a pipe on a thread of its own, so that neither pipe can fill up while the other is read.
+fn read_all(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receive
+}
+
+fn read_tree(root: &Path, modules: &str, tree: &mut BTreeMap<String, String>) {
+    for name in names_in(&root.join(modules)) {
+        let location = format!("{modules}/{name}");
+        let path = root.join(&location);
+        if path.is_symlink() {
+            tree.insert(location, "link".to_owned());
+            continue;
+        }
+        let manifest = std::fs::read(path.join("package.json")).ok();
+        let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        if let Some(manifest) = manifest {
+            tree.insert(location.clone(), manifest["version"].as_str().unwrap_or_default().to_owned());
+        }
+        read_tree(root, &format!("{location}/node_modules"), tree);
+    }
+}
+
+/// The package names in a node_modules directory.
+fn names_in(modules: &Path) -> Vec<String> {
+    let entries = |dir: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    };
+    let mut names = Vec::new();
+    for name in entries(modules).into_iter().filter(|name| !name.starts_with('.')) {
+        match name.starts_with('@') {
+            true => names.extend(entries(&modules.join(&name)).iter().map(|base| format!("{name}/{base}"))),
+            false => names.push(name),
+        }
+    }
+    names
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ProjectError> {
+    let parent = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(parent).map_err(|source| io_error(parent.display(), source))?;
+    utoo_fs::write_atomic(path, bytes).map_err(|error| io_error(path.display(), std::io::Error::other(error)))
+}
+
+fn io_error(what: impl std::fmt::Display, source: std::io::Error) -> ProjectError {
+    ProjectError::Io { what: what.to_string(), source }
+}
+
+#[cfg(test)]
+#[path = "project_tests.rs"]
+mod tests;

@@ -1,0 +1,103 @@
+use serde_json::json;
+
+use super::*;
+
+const TEXT: &str = r#"# a case
+-- registry --
+# a comment
+a 1.0.0 {"dependencies": {"b": "^1"}}
+
+a 2.0.0
+a tags {"latest": "1.0.0", "next": "2.0.0"}
+-- package a@1.0.0/lib/x.js --
+x
+-- package.json --
+{"dependencies": {"a": "^1"}}
+-- packages/w/package.json --
+{"name": "w"}
+-- before/package-lock.json --
+{}
+-- run --
+utoo install a@2 --save-dev
+utoo deps
+"#;
+
+#[test]
+fn reads_and_writes_the_same_text() {
+    let scenario = Scenario::parse("area/a", TEXT);
+    assert_eq!(scenario.to_text(), TEXT);
+    let files = scenario.files();
+    let names: Vec<_> = files.keys().copied().collect();
+    assert_eq!(names, ["package-lock.json", "package.json", "packages/w/package.json"]);
+    assert_eq!(files["package-lock.json"], "{}\n");
+    let runs = scenario.run_lines().unwrap();
+    assert_eq!(runs[0].args, ["install", "a@2", "--save-dev"]);
+    assert_eq!(runs[0].npm_args(), runs[0].args);
+    assert_eq!(runs[1].npm_args(), ["install", "--package-lock-only"]);
+    assert_eq!(scenario.recorded(), None);
+}
+
+#[test]
+fn the_registry_is_documents_and_tarballs() {
+    let scenario = Scenario::parse("a", TEXT);
+    let documents = scenario.registry().unwrap();
+    assert_eq!(documents["a"]["dist-tags"], json!({"latest": "1.0.0", "next": "2.0.0"}));
+    let manifest = &documents["a"]["versions"]["1.0.0"];
+    assert_eq!(manifest["dependencies"], json!({"b": "^1"}));
+    assert_eq!(manifest["dist"]["tarball"], "https://registry.example/a/-/a-1.0.0.tgz");
+    assert!(manifest["dist"]["integrity"].as_str().unwrap().starts_with("sha512-"));
+    let fixtures = scenario.fixtures().unwrap();
+    assert!(fixtures.tarball("a", "a-1.0.0.tgz").is_some());
+    // The same scenario gives the same bytes, or recorded integrities would never match.
+    assert_eq!(
+        fixtures.tarball("a", "a-1.0.0.tgz"),
+        scenario.fixtures().unwrap().tarball("a", "a-1.0.0.tgz")
+    );
+}
+
+#[test]
+fn recording_replaces_what_was_recorded() {
+    let lock =
+        "{\n  \"name\": \"x\",\n  \"packages\": {\n    \"\": {},\n    \"node_modules/a\": {}\n  }\n}\n";
+    let mut answer = Answer {
+        outcome: Outcome::Done,
+        lock: Some(lock.to_owned()),
+        hidden: Answer::hidden_from_lock(lock),
+        package_json: Some("{\"dependencies\": {\"a\": \"^1\"}}\n".to_owned()),
+    };
+    let mut scenario = Scenario::parse("a", TEXT);
+    scenario.record("11.0.0", &answer);
+    assert_eq!(scenario.section("node_modules/.package-lock.json"), Some("as package-lock.json\n"));
+    assert_eq!(scenario.section("package.json after"), None);
+    assert_eq!(scenario.recorded().as_ref(), Some(&answer));
+    assert_eq!(Scenario::parse("a", &scenario.to_text()), scenario);
+
+    answer = Answer {
+        outcome: Outcome::Error { code: "ERESOLVE".to_owned() },
+        lock: None,
+        hidden: None,
+        package_json: Some("{}\n".to_owned()),
+    };
+    scenario.record("11.0.1", &answer);
+    assert_eq!(scenario.npm_version(), Some("11.0.1"));
+    assert_eq!(scenario.expected_error(), Some("ERESOLVE"));
+    assert_eq!(scenario.expected_lock(), None);
+    assert_eq!(scenario.section("package.json after"), Some("{}\n"));
+    assert!(scenario.to_text().starts_with(TEXT));
+}
+
+#[test]
+fn says_what_is_wrong() {
+    let error = |text: &str| Scenario::parse("s", text).fixtures().unwrap_err().to_string();
+    assert_eq!(error("-- registry --\na\n"), "s: registry: no version: a");
+    assert!(error("-- registry --\na 1.0.0 {\n").starts_with("s: registry: EOF while parsing"));
+    let scenario = Scenario::parse("s", "-- run --\nnpm install\n");
+    assert_eq!(
+        scenario.run_lines().unwrap_err().to_string(),
+        "s: run: a command starts with `utoo`: npm install"
+    );
+    assert_eq!(
+        scenario.package_json().unwrap_err().to_string(),
+        "s: there is no section `-- package.json --`"
+    );
+}
