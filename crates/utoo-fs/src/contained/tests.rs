@@ -13,7 +13,7 @@ fn problem(relative: &str) -> Option<PathProblem> {
 fn ordinary_names_are_joined() {
     let root = Path::new("/root/dir");
     for name in
-        ["a", "@scope/name", "dist/esm/index.js", "..a", "a..", "...", ".bin/x", "with space", "ünï", "a:b"]
+        ["a", "@scope/name", "dist/esm/index.js", "..a", "a..", "...", ".bin/x", "with space", "ünï", "ab:c"]
     {
         assert_eq!(contained_join(root, name).unwrap(), Path::new(&format!("/root/dir/{name}")));
     }
