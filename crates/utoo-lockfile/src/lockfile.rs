@@ -1,0 +1,125 @@
+//! The document.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use serde_json::{Map, Value};
+
+use crate::{Entry, Format, LockfileError, conflict, legacy, read, validate_location};
+
+/// Entries by location, in the order in which they were read or inserted; written in npm's order.
+pub type Packages = IndexMap<Arc<str>, Entry, FxBuildHasher>;
+
+/// A lockfile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lockfile {
+    /// The version to write: 3. (What was read is `original_version`.)
+    pub lockfile_version: u32,
+    /// The project's name; where package.json has none, npm writes the name of its folder.
+    pub name: Option<Arc<str>>,
+    /// The project's version.
+    pub version: Option<Arc<str>>,
+    /// `requires`: always true since npm 5.
+    pub requires: bool,
+    /// The entries; the root is at `""`. The hidden lockfile has no root.
+    pub packages: Packages,
+    /// Other fields of the document; npm keeps them.
+    pub extra: Map<String, Value>,
+    /// Indentation and newlines. Where a project's lockfile is written, npm takes those of package.json.
+    pub format: Format,
+    /// The `lockfileVersion` that was read; `None` for a lockfile that was not read, or without one.
+    pub original_version: Option<u32>,
+    /// Whether it came from version 1, which knows no `engines`, `bin`, peer dependencies and so on: whoever installs
+    /// from it has to ask for each manifest.
+    pub ancient: bool,
+}
+
+impl Default for Lockfile {
+    /// A lockfile of version 3 with no entries.
+    fn default() -> Self {
+        Self {
+            lockfile_version: 3,
+            name: None,
+            version: None,
+            requires: true,
+            packages: Packages::default(),
+            extra: Map::new(),
+            format: Format::default(),
+            original_version: None,
+            ancient: false,
+        }
+    }
+}
+
+impl Lockfile {
+    /// Reads a lockfile of any version and kind; `path` is for messages only.
+    ///
+    /// Git's conflict markers are resolved as npm resolves them. Every location is checked by
+    /// [`validate_location`].
+    ///
+    /// # Errors
+    ///
+    /// [`LockfileError`], with the file, and the line and column where there is one.
+    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, LockfileError> {
+        let path = path.as_ref();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let document = match read::document(text) {
+            Ok(document) => document,
+            Err(error) => conflict::resolve(text).ok_or_else(|| syntax(path, &error))?,
+        };
+        let original_version = match document.lockfile_version {
+            None => None,
+            Some(version @ 1..=3) => Some(version as u32),
+            Some(version) => return Err(LockfileError::Version { path: display(path), version }),
+        };
+        let ancient = document.packages.is_none();
+        let root = document.root();
+        let packages = document.packages.unwrap_or_else(|| legacy::inflate(root, &document.dependencies));
+        for location in packages.keys() {
+            validate_location(location)
+                .map_err(|error| LockfileError::Location { path: display(path), error })?;
+        }
+        Ok(Self {
+            lockfile_version: 3,
+            name: document.name,
+            version: document.version,
+            requires: true,
+            packages,
+            extra: document.extra,
+            format: Format::detect(text),
+            original_version,
+            ancient,
+        })
+    }
+
+    /// The entry of the project itself.
+    pub fn root(&self) -> Option<&Entry> {
+        self.packages.get("")
+    }
+
+    /// The entry at a location.
+    pub fn get(&self, location: &str) -> Option<&Entry> {
+        self.packages.get(location)
+    }
+}
+
+fn syntax(path: &Path, error: &serde_json::Error) -> LockfileError {
+    let text = error.to_string();
+    // serde_json ends its messages with the place, which stands in front here.
+    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    LockfileError::Syntax {
+        path: display(path),
+        line: error.line(),
+        column: error.column(),
+        message: message.to_owned(),
+    }
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests;
