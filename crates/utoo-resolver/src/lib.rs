@@ -1,7 +1,67 @@
 //! The resolver: manifests in, npm's ideal tree out.
+//!
+//! Passes, in order, each a module:
+//!
+//! 1. `load`: package.json, workspaces and an existing lockfile become the tree to start from.
+//! 2. `build`: edges that are missing or wrong get candidates with their peer sets, and the candidates are placed,
+//!    breadth first, each as far up as everyone concerned agrees.
+//! 3. `build::Builder::finish`, `tree::flags` and `platform`: what failed and was optional is left out, what
+//!    nothing reaches is pruned, every node gets its marks, and what this platform cannot run becomes inert.
+//! 4. `lock`: the tree becomes the lockfile.
+//!
+//! [`Resolver`] is the core: it does no IO, spawns nothing, locks nothing and awaits nothing. [`resolve`] is the
+//! main loop around it: one task that owns the manifest cache, the jobs in flight and the tree, asks a
+//! [`Registry`] and guesses ahead (`prefetch`). The order in which answers come in never shows in the result.
+//!
+//! Never here: a socket, a file, a clock, a thread, a lock, global state.
+//!
+//! ```
+//! use utoo_resolver::{ManifestCache, ManifestJob, ManifestJobDone, Project, ResolveOptions, Resolver, Step};
+//! use utoo_types::{Manifest, Packument};
+//!
+//! // The registry: one package in two versions.
+//! let packument = Packument::from_json(
+//!     br#"{"name": "left", "dist-tags": {"latest": "1.1.0"},
+//!          "versions": {"1.0.0": {"name": "left", "version": "1.0.0"},
+//!                       "1.1.0": {"name": "left", "version": "1.1.0"}}}"#.to_vec(),
+//! )?;
+//! let manifest = serde_json::json!({"name": "app", "dependencies": {"left": "^1.0.0"}});
+//! let (project, options) = (Project::new(Manifest::from_value(&manifest)), ResolveOptions::default());
+//!
+//! let mut resolver = Resolver::new(&project, &options)?;
+//! let mut cache = ManifestCache::new();
+//! while let Step::Blocked(jobs) = resolver.advance(&cache)? {
+//!     for job in jobs {
+//!         let ManifestJob::Version { name, .. } = job else { continue };
+//!         cache.insert(ManifestJob::Full { name }, Ok(ManifestJobDone::Full(packument.clone())));
+//!     }
+//! }
+//! let lockfile = resolver.finish()?.lockfile;
+//! assert_eq!(lockfile.packages["node_modules/left"].version.as_deref(), Some("1.1.0"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod build;
+mod cache;
+mod error;
+mod load;
+mod lock;
+mod options;
+mod platform;
+mod prefetch;
 mod registry;
+mod resolve;
+mod resolver;
+mod tree;
 
+pub use build::{ConflictEdge, ConflictNode, PeerConflict, Step, Warning};
+pub use cache::ManifestCache;
+pub use error::{Dependent, ResolveError};
+pub use load::{Folder, Project};
+pub use options::{Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, ResolveOptions};
 pub use registry::{
     Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, SourceManifest,
 };
+pub use resolve::{ResolveEvent, resolve};
+pub use resolver::{Chosen, Resolution, Resolver};
+pub use tree::EdgeKind;

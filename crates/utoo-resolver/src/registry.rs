@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::future::Future;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use utoo_types::{Integrity, Manifest, PackageName, Packument, Spec};
 
 /// One question to a registry. Equality is identity: it is the key under which the main loop de-duplicates.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManifestJob {
     /// The whole packument of a name.
     Full {
@@ -29,6 +30,17 @@ pub enum ManifestJob {
         /// The parsed spec; its kind says which source it is.
         spec: Arc<Spec>,
     },
+}
+
+impl Hash for ManifestJob {
+    /// Agrees with equality: equal specs have equal texts.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Full { name } => (0_u8, name).hash(state),
+            Self::Version { name, spec } => (1_u8, name, spec).hash(state),
+            Self::Source { spec } => (2_u8, spec.name(), spec.raw(), spec.fetch_spec()).hash(state),
+        }
+    }
 }
 
 /// The answer to a [`ManifestJob`], always complete: a revalidated answer carries its body too.

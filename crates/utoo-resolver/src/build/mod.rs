@@ -1,0 +1,371 @@
+//! The builder: walks the tree breadth first, asks for manifests, and places what its edges lack.
+//!
+//! One turn takes the first node of the queue, finds a candidate for each of its problem edges (with the peers
+//! that have to come along), and places the candidates in the order of their names. A turn that lacks a
+//! manifest leaves no trace: it is rolled back and taken again once the manifest is there. So the order of
+//! answers never shows in the tree.
+
+mod can_place;
+mod candidates;
+mod conflict;
+mod peers;
+mod place;
+mod queue;
+mod verdict;
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use utoo_types::Manifest;
+
+use crate::cache::ManifestCache;
+use crate::error::ResolveError;
+use crate::options::{Conflicts, ResolveOptions};
+use crate::registry::{ManifestJob, RegistryError};
+use crate::tree::{EdgeId, EdgeKind, Name, NodeId, NodeKind, PackageId, Tree, WantId};
+pub use conflict::{ConflictEdge, ConflictNode, PeerConflict};
+use queue::Queue;
+use verdict::Verdict;
+
+/// How a call of [`crate::Resolver::advance`] ended.
+#[derive(Debug)]
+pub enum Step {
+    /// Cannot go on without the answers to these jobs.
+    Blocked(Vec<ManifestJob>),
+    /// The tree is complete.
+    Done,
+}
+
+/// Why a turn was given up.
+#[derive(Debug)]
+enum Stop {
+    /// A manifest is missing; the job is in [`Builder::wants`].
+    Missing,
+    /// The tree cannot be built.
+    Failed(Box<ResolveError>),
+}
+
+impl From<ResolveError> for Stop {
+    fn from(error: ResolveError) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+/// What a want leads to.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    Package(PackageId),
+    Folder { location: Arc<str>, package: PackageId },
+    Failed(Arc<RegistryError>),
+}
+
+/// A warning that the tree is built, but against somebody's wish.
+#[derive(Clone, Debug)]
+pub enum Warning {
+    /// A peer dependency below the root was overridden.
+    PeerOverridden(Box<PeerConflict>),
+    /// A package's `engines` exclude this node.
+    Engine {
+        /// `name@version`.
+        package: String,
+        /// The range that it supports.
+        wanted: String,
+        /// What there is: `node 20.1.0`.
+        current: String,
+    },
+}
+
+/// The state of one build. Owns the tree; borrows nothing.
+#[derive(Debug)]
+pub(crate) struct Builder<'o> {
+    pub(crate) tree: Tree,
+    options: &'o ResolveOptions,
+    queue: Queue,
+    seen: FxHashSet<NodeId>,
+    current: Option<NodeId>,
+    /// Edges that the user asked for by name.
+    explicit: FxHashSet<EdgeId>,
+    /// Workspaces by name: folder specs of these names link even where folders would be packed.
+    workspaces: FxHashMap<Name, Arc<str>>,
+    /// Manifests of folders that the caller read already.
+    folders: FxHashMap<Arc<str>, Arc<Manifest>>,
+    found: FxHashMap<(Name, WantId), Found>,
+    /// `resolved` and `integrity` of packages from sources and registries.
+    origins: FxHashMap<PackageId, candidates::Origin>,
+    /// Links whose folders have not been looked into yet.
+    links: Vec<NodeId>,
+    failures: Vec<NodeId>,
+    wants: Vec<ManifestJob>,
+    /// Nodes placed since the caller last looked.
+    pub(crate) placed: Vec<NodeId>,
+    pub(crate) warnings: Vec<Warning>,
+    /// Whether anything was placed or replaced.
+    pub(crate) changed: bool,
+}
+
+impl<'o> Builder<'o> {
+    pub(crate) fn new(tree: Tree, options: &'o ResolveOptions) -> Self {
+        Self {
+            tree,
+            options,
+            queue: Queue::default(),
+            seen: FxHashSet::default(),
+            current: None,
+            explicit: FxHashSet::default(),
+            workspaces: FxHashMap::default(),
+            folders: FxHashMap::default(),
+            found: FxHashMap::default(),
+            origins: FxHashMap::default(),
+            links: Vec::new(),
+            failures: Vec::new(),
+            wants: Vec::new(),
+            placed: Vec::new(),
+            warnings: Vec::new(),
+            changed: false,
+        }
+    }
+
+    /// Makes a workspace known by name and folder.
+    pub(crate) fn add_workspace(&mut self, name: Name, location: &Arc<str>, manifest: &Arc<Manifest>) {
+        self.workspaces.insert(name, Arc::clone(location));
+        self.folders.insert(Arc::clone(location), Arc::clone(manifest));
+    }
+
+    /// Makes the manifest of a linked folder known.
+    pub(crate) fn add_known_folder(&mut self, location: &Arc<str>, manifest: &Arc<Manifest>) {
+        self.folders.insert(Arc::clone(location), Arc::clone(manifest));
+    }
+
+    /// Marks the root's edge of this name as asked for: it is resolved afresh even if it is satisfied.
+    pub(crate) fn request(&mut self, from: NodeId, name: Name) {
+        self.explicit.extend(self.tree.edge_out(from, name));
+    }
+
+    /// Puts a node into the queue.
+    pub(crate) fn enqueue(&mut self, node: NodeId) {
+        self.queue.push(&self.tree, node);
+    }
+
+    /// Builds as far as the cache allows.
+    ///
+    /// # Errors
+    /// When the tree cannot be built: a peer conflict of the project's own.
+    pub(crate) fn advance(&mut self, cache: &ManifestCache) -> Result<Step, ResolveError> {
+        loop {
+            let Some(node) = self.current.take().or_else(|| self.queue.pop()) else {
+                if self.enqueue_link_targets() {
+                    continue;
+                }
+                return Ok(Step::Done);
+            };
+            if self.seen.contains(&node) || !self.tree.is_live(node) {
+                continue;
+            }
+            match self.turn(node, cache) {
+                Ok(()) => {}
+                Err(Stop::Missing) => {
+                    self.current = Some(node);
+                    return Ok(Step::Blocked(std::mem::take(&mut self.wants)));
+                }
+                Err(Stop::Failed(error)) => return Err(*error),
+            }
+        }
+    }
+
+    fn turn(&mut self, node: NodeId, cache: &ManifestCache) -> Result<(), Stop> {
+        let problems = self.problem_edges(node);
+        self.look_ahead(node, &problems, cache)?;
+        self.tree.begin();
+        let failures = self.failures.len();
+        let mut tasks = match self.candidates_for(node, &problems, cache) {
+            Ok(tasks) => tasks,
+            Err(stop) => {
+                self.tree.rollback();
+                self.failures.truncate(failures);
+                return Err(stop);
+            }
+        };
+        self.tree.commit();
+        self.seen.insert(node);
+        tasks.sort_by(|a, b| self.compare_names(self.tree.edge(a.0).name, self.tree.edge(b.0).name));
+        for (edge, dep) in tasks {
+            self.place_and_queue(edge, dep)?;
+        }
+        Ok(())
+    }
+
+    fn compare_names(&self, a: Name, b: Name) -> std::cmp::Ordering {
+        let interner = &self.tree.interner;
+        utoo_types::collate::compare(interner.name_text(a).as_str(), interner.name_text(b).as_str())
+    }
+
+    /// The edges that this turn has to do something about, in the order in which they were declared.
+    fn problem_edges(&self, node: NodeId) -> Vec<EdgeId> {
+        let package = self.tree.package_of(node);
+        let own = self.tree.is_mine(node);
+        let is_problem = |&id: &EdgeId| {
+            let edge = self.tree.edge(id);
+            if !own && package.bundles(self.tree.interner.name_text(edge.name).as_str()) {
+                return false;
+            }
+            match edge.to {
+                Some(to) if self.tree.node(to).failure.is_some() => false,
+                None => edge.kind != EdgeKind::PeerOptional || self.explicit.contains(&id),
+                Some(_) if edge.error.is_some() => true,
+                Some(to) if self.tree.is_workspace(to) => false,
+                Some(_) => self.explicit.contains(&id) || self.is_updated(edge.name),
+            }
+        };
+        self.tree.node(node).edges_out.values().copied().filter(is_problem).collect()
+    }
+
+    fn is_updated(&self, name: Name) -> bool {
+        let name = self.tree.interner.name_text(name);
+        self.options.update.iter().any(|update| update == name)
+    }
+
+    fn candidates_for(
+        &mut self,
+        node: NodeId,
+        problems: &[EdgeId],
+        cache: &ManifestCache,
+    ) -> Result<Vec<(EdgeId, NodeId)>, Stop> {
+        let mut tasks = Vec::with_capacity(problems.len());
+        for &id in problems {
+            if self.tree.edge(id).peer_conflicted {
+                continue;
+            }
+            let edge = self.tree.edge(id).clone();
+            let root = match self.tree.node(node).virtual_root {
+                Some(root) => root,
+                None => self.virtual_root(node),
+            };
+            let reusable = self
+                .tree
+                .virtual_edge(root, edge.name)
+                .map(|id| self.tree.edge(id))
+                .filter(|edge| edge.is_valid())
+                .and_then(|edge| edge.to)
+                .filter(|&dep| self.tree.satisfies(dep, id));
+            let dep = match reusable {
+                Some(dep) => dep,
+                None => {
+                    let mut required = FxHashSet::from_iter([edge.from]);
+                    let parent = edge.is_peer().then_some(root);
+                    self.node_from_edge(id, parent, None, &mut required, cache)?
+                }
+            };
+            tasks.push((id, dep));
+        }
+        Ok(tasks)
+    }
+
+    fn place_and_queue(&mut self, edge: EdgeId, dep: NodeId) -> Result<(), Stop> {
+        let outcome = self.place(edge, dep)?;
+        for placed in outcome.placed {
+            self.changed = true;
+            self.placed.push(placed.node);
+            if self.tree.node(placed.node).failure.is_some() {
+                self.failures.push(placed.node);
+            }
+            if self.tree.node(placed.node).is_link() {
+                self.links.push(placed.node);
+            }
+            let edges_in = self.tree.node(placed.node).edges_in.clone();
+            for id in edges_in.into_iter().filter(|&id| id != placed.edge) {
+                let edge = self.tree.edge(id);
+                if edge.is_valid() || edge.peer_conflicted {
+                    continue;
+                }
+                let from = edge.from;
+                if placed.own == Verdict::Replace {
+                    self.seen.remove(&from);
+                }
+                if !self.seen.contains(&from) {
+                    self.enqueue(from);
+                }
+            }
+            self.enqueue(placed.node);
+        }
+        for node in outcome.evaluate_again {
+            self.seen.remove(&node);
+            self.enqueue(node);
+        }
+        Ok(())
+    }
+
+    /// Once all else is placed: the folders that links point to, as far as they lie inside the project.
+    fn enqueue_link_targets(&mut self) -> bool {
+        let mut any = false;
+        for link in std::mem::take(&mut self.links) {
+            let Some(target) = self.tree.node(link).target else { continue };
+            let inside = self.tree.node(target).resolve_parent().is_some();
+            if self.tree.is_live(link) && inside && !self.seen.contains(&target) {
+                self.enqueue(target);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// A fresh virtual root for `node`, remembered as its latest.
+    fn virtual_root(&mut self, node: NodeId) -> NodeId {
+        let root = self.tree.new_virtual_root(node);
+        self.tree.node_mut(node).virtual_root = Some(root);
+        root
+    }
+
+    /// Whether a peer conflict at `edge` may be overridden: always with force; else when it is not the
+    /// project's own and strict mode is off.
+    fn conflict_ok(&self, mine: bool) -> bool {
+        match self.options.conflicts {
+            Conflicts::Force => true,
+            Conflicts::Strict => false,
+            Conflicts::Override => !mine,
+        }
+    }
+
+    /// Ends the build: what failed to load is an error, unless only optional edges lead there.
+    ///
+    /// # Errors
+    /// The first failure that something requires.
+    pub(crate) fn finish(&mut self) -> Result<(), ResolveError> {
+        self.tree.calculate_flags();
+        for failed in std::mem::take(&mut self.failures) {
+            if !self.tree.is_live(failed) {
+                continue;
+            }
+            if !self.tree.node(failed).flags.optional {
+                return Err(self.load_error(failed));
+            }
+            for node in self.tree.optional_set(failed) {
+                if self.tree.is_live(node) {
+                    self.tree.remove(node);
+                }
+            }
+        }
+        self.prune();
+        self.tree.calculate_flags();
+        Ok(())
+    }
+
+    /// Removes what nothing reaches. npm leaves such entries in the lock of a first install and removes them in
+    /// the next; this gives the second answer at once.
+    fn prune(&mut self) {
+        for node in self.tree.extraneous() {
+            let folder = matches!(self.tree.node(node).kind, NodeKind::Folder { .. });
+            if self.tree.is_live(node) && (self.tree.node(node).parent.is_some() || folder) {
+                self.tree.remove(node);
+            }
+        }
+    }
+
+    fn load_error(&self, failed: NodeId) -> ResolveError {
+        let error = self.tree.node(failed).failure.as_deref().cloned();
+        let chain = self.dependents_of(failed);
+        match error {
+            Some(error) => ResolveError::Manifest { error: Box::new(error), chain },
+            None => ResolveError::internal("a node without a failure was taken for one"),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Candidates with their peers: each is tried out in a virtual root, a copy of the node that asks for it, where
+//! all of its peers are chosen together before anything is placed.
+
+use rustc_hash::FxHashSet;
+
+use super::{Builder, Found, Stop};
+use crate::cache::ManifestCache;
+use crate::tree::{EdgeId, EdgeKind, NodeId, NodeKind};
+
+/// Nodes that the asking node cannot do without; a conflict among them is an error, one elsewhere may wait.
+type Required = FxHashSet<NodeId>;
+
+impl Builder<'_> {
+    /// Makes the candidate for `edge` in `parent`, or in a fresh virtual root, and its peers next to it. If
+    /// `second` is given and the first choice does not satisfy it, the choice for `second` is taken, provided
+    /// that it satisfies `edge` as well.
+    pub(super) fn node_from_edge(
+        &mut self,
+        edge: EdgeId,
+        parent: Option<NodeId>,
+        second: Option<EdgeId>,
+        required: &mut Required,
+        cache: &ManifestCache,
+    ) -> Result<NodeId, Stop> {
+        let from = self.tree.edge(edge).from;
+        let parent = match parent {
+            Some(parent) => parent,
+            None => self.virtual_root(from),
+        };
+        let first = self.candidate(edge, parent, cache)?;
+        let node = match second.filter(|&second| !self.tree.edge(second).is_valid()) {
+            Some(second) => {
+                let other = self.candidate(second, parent, cache)?;
+                if self.tree.edge(edge).is_valid() { other } else { first }
+            }
+            None => first,
+        };
+        self.tree.attach(node, parent);
+        let requires = |id: EdgeId| {
+            let edge = self.tree.edge(id);
+            required.contains(&edge.from) && edge.kind != EdgeKind::PeerOptional
+        };
+        if requires(edge) || second.is_some_and(requires) {
+            required.insert(node);
+        }
+        self.load_peer_set(node, required, cache)?;
+        Ok(node)
+    }
+
+    /// One node in the virtual root `parent` for what `edge` wants, without its peers.
+    fn candidate(&mut self, edge: EdgeId, parent: NodeId, cache: &ManifestCache) -> Result<NodeId, Stop> {
+        let (name, want) = (self.tree.edge(edge).name, self.tree.edge(edge).want);
+        let found = self.find(name, want, cache)?;
+        let node = match found {
+            Found::Package(package) => {
+                if let Some(link) = self.workspace_link(edge, parent) {
+                    return Ok(link);
+                }
+                let node = self.tree.new_node(name, package, NodeKind::Package);
+                let origin = self.origin(package);
+                let new = self.tree.node_mut(node);
+                new.resolved = origin.resolved;
+                new.integrity = origin.integrity;
+                node
+            }
+            Found::Folder { location, package } => {
+                self.tree.new_node(name, package, NodeKind::Link { location })
+            }
+            Found::Failed(error) => {
+                let nothing = self.tree.interner.nothing(name);
+                let node = self.tree.new_node(name, nothing, NodeKind::Package);
+                self.tree.node_mut(node).failure = Some(error);
+                node
+            }
+        };
+        self.tree.attach(node, parent);
+        Ok(node)
+    }
+
+    /// A workspace of this name that satisfies the edge goes before what the registry has.
+    fn workspace_link(&mut self, edge: EdgeId, parent: NodeId) -> Option<NodeId> {
+        let name = self.tree.edge(edge).name;
+        let location = self.workspaces.get(&name)?.clone();
+        let folder = self.tree.folder(&location)?;
+        let package = self.tree.node(folder).package;
+        let link = self.tree.new_node(name, package, NodeKind::Link { location });
+        if !self.tree.satisfies(link, edge) {
+            return None;
+        }
+        self.tree.attach(link, parent);
+        Some(link)
+    }
+
+    /// Chooses the peers of `node` in its virtual root, and theirs, until all are there or a conflict is met.
+    /// Optional peers are chosen too, so that nothing conflicts with them; the placer leaves them out.
+    fn load_peer_set(
+        &mut self,
+        node: NodeId,
+        required: &mut Required,
+        cache: &ManifestCache,
+    ) -> Result<(), Stop> {
+        let mut peers: Vec<EdgeId> = self
+            .tree
+            .node(node)
+            .edges_out
+            .values()
+            .copied()
+            .filter(|&id| self.tree.edge(id).is_peer() && !self.is_met(id))
+            .collect();
+        peers.sort_by(|&a, &b| self.compare_names(self.tree.edge(a).name, self.tree.edge(b).name));
+        for edge in peers {
+            if !self.is_met(edge) {
+                self.load_peer(node, edge, required, cache)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_met(&self, edge: EdgeId) -> bool {
+        let edge = self.tree.edge(edge);
+        edge.is_valid() && edge.to.is_some()
+    }
+
+    fn load_peer(
+        &mut self,
+        node: NodeId,
+        edge: EdgeId,
+        required: &mut Required,
+        cache: &ManifestCache,
+    ) -> Result<(), Stop> {
+        let Some(root) = self.tree.node(node).parent else { return Ok(()) };
+        let name = self.tree.edge(edge).name;
+        let parent_edge = self.tree.virtual_edge(root, name);
+        let mine = match self.tree.node(root).kind {
+            NodeKind::Virtual { source } => self.tree.is_mine(source),
+            _ => self.tree.is_mine(root),
+        };
+        let conflict_ok = self.conflict_ok(mine);
+        let Some(current) = self.tree.edge(edge).to else {
+            let Some(parent_edge) = parent_edge else {
+                self.node_from_edge(edge, Some(root), None, required, cache)?;
+                return Ok(());
+            };
+            self.node_from_edge(parent_edge, Some(root), Some(edge), required, cache)?;
+            if self.tree.edge(edge).is_valid() || conflict_ok || !required.contains(&node) {
+                return Ok(());
+            }
+            return Err(self.set_conflict(edge, Some(parent_edge)).into());
+        };
+        // What is there does not satisfy this peer; would what satisfies it do for the others as well?
+        let dep = self.node_from_edge(edge, None, None, required, cache)?;
+        if self.tree.can_replace(dep, current, &[]) {
+            self.node_from_edge(edge, Some(root), None, required, cache)?;
+            return Ok(());
+        }
+        if conflict_ok || !required.contains(&self.tree.edge(edge).from) {
+            return Ok(());
+        }
+        Err(self.set_conflict(edge, parent_edge).into())
+    }
+}

@@ -1,0 +1,237 @@
+//! The load pass: package.json, workspaces and an existing lockfile become the tree that the build starts from.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde_json::Value;
+use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location};
+use utoo_types::{Manifest, PackageName};
+
+use crate::build::Builder;
+use crate::error::ResolveError;
+use crate::options::{Peers, ResolveOptions};
+use crate::tree::{Blocks, EdgeKind, NodeId, NodeKind, Tree, Workspace, normalize};
+
+/// What is to be resolved: all text and values, read by the caller.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The project's package.json.
+    pub manifest: Arc<Manifest>,
+    /// The name of the project's folder: the lockfile's name where package.json has none.
+    pub folder_name: String,
+    /// `workspaces` as package.json has it, for the lockfile.
+    pub workspaces_field: Option<Value>,
+    /// The workspaces, globs expanded.
+    pub workspaces: Vec<Folder>,
+    /// Manifests of other linked folders, as far as the caller knows them from the lock; unknown ones are asked
+    /// for as jobs.
+    pub folders: Vec<Folder>,
+    /// The lockfile to start from: package-lock.json or npm-shrinkwrap.json, else the hidden one.
+    pub lock: Option<Lockfile>,
+    /// Direct dependencies that were asked for by name on the command line.
+    pub requests: Vec<PackageName>,
+}
+
+impl Project {
+    /// A project of this package.json alone.
+    #[must_use]
+    pub fn new(manifest: Manifest) -> Self {
+        Self {
+            manifest: Arc::new(manifest),
+            folder_name: String::new(),
+            workspaces_field: None,
+            workspaces: Vec::new(),
+            folders: Vec::new(),
+            lock: None,
+            requests: Vec::new(),
+        }
+    }
+}
+
+/// A folder inside or beside the project, with its package.json.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// Relative to the project, with `/` between the parts and no `.`: `packages/a`, `../shared`.
+    pub location: Arc<str>,
+    /// Its package.json.
+    pub manifest: Arc<Manifest>,
+}
+
+/// Entries of the lockfile that the tree's nodes came from, for the fields that only pass through.
+pub(crate) type LockedNodes = FxHashMap<NodeId, Entry>;
+
+/// The tree as it was, with everything that has to be looked at again in the builder's queue.
+pub(crate) fn load<'o>(
+    project: &Project,
+    options: &'o ResolveOptions,
+) -> Result<(Builder<'o>, LockedNodes), ResolveError> {
+    refuse_unsupported(project)?;
+    let mut tree = Tree::new(&project.manifest, Blocks { peers: options.peers == Peers::Install });
+    let mut locked = LockedNodes::default();
+    for folder in &project.workspaces {
+        let package = tree.interner.add_package(&folder.manifest, &folder.location);
+        tree.add_folder(&folder.location, package, Workspace::Yes);
+    }
+    let names = workspace_names(project)?;
+    if let Some(lock) = &project.lock {
+        load_lock(&mut tree, project, lock, &mut locked);
+    }
+    let root = tree.root();
+    for (name, folder) in &names {
+        let want = tree.interner.folder_want(name, &folder.location);
+        let name = tree.interner.name(name);
+        set_workspace_edge(&mut tree, root, name, want);
+    }
+    let mut builder = Builder::new(tree, options);
+    for (name, folder) in &names {
+        let name = builder.tree.interner.name(name);
+        builder.add_workspace(name, &folder.location, &folder.manifest);
+    }
+    for folder in &project.folders {
+        builder.add_known_folder(&folder.location, &folder.manifest);
+    }
+    for name in &project.requests {
+        let name = builder.tree.interner.name(name);
+        builder.request(root, name);
+    }
+    builder.enqueue(root);
+    enqueue_broken(&mut builder);
+    Ok((builder, locked))
+}
+
+fn refuse_unsupported(project: &Project) -> Result<(), ResolveError> {
+    let overrides = project.manifest.overrides.as_ref().is_some_and(|overrides| !overrides.is_empty());
+    if overrides {
+        return Err(ResolveError::unsupported("EOVERRIDEUNSUPPORTED", "package.json has \"overrides\""));
+    }
+    match &project.lock {
+        Some(lock) if lock.ancient => Err(ResolveError::unsupported(
+            "ELOCKVERSIONUNSUPPORTED",
+            "the lockfile is of version 1 (written by npm 6 or older)",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The names under which workspaces are linked: their own, or their folder's.
+fn workspace_names(project: &Project) -> Result<Vec<(PackageName, Folder)>, ResolveError> {
+    let mut names: Vec<(PackageName, Folder)> = Vec::new();
+    for folder in &project.workspaces {
+        let name = match folder.manifest.name.as_str() {
+            "" => {
+                let base = folder.location.rsplit('/').next().unwrap_or_default();
+                PackageName::new_unchecked(base)
+            }
+            _ => folder.manifest.name.clone(),
+        };
+        if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
+            return Err(ResolveError::DuplicateWorkspace {
+                name: name.to_string(),
+                first: first.location.to_string(),
+                second: folder.location.to_string(),
+            });
+        }
+        names.push((name, folder.clone()));
+    }
+    Ok(names)
+}
+
+/// The project's edge to a workspace goes before whatever package.json says about that name.
+fn set_workspace_edge(tree: &mut Tree, root: NodeId, name: crate::tree::Name, want: crate::tree::WantId) {
+    match tree.edge_out(root, name) {
+        Some(id) => {
+            let edge = tree.edge_mut(id);
+            edge.kind = EdgeKind::Workspace;
+            edge.want = want;
+            edge.accept = None;
+            tree.reload(id);
+        }
+        None => {
+            tree.add_edge(root, name, EdgeKind::Workspace, (want, None));
+        }
+    }
+}
+
+fn load_lock(tree: &mut Tree, project: &Project, lock: &Lockfile, locked: &mut LockedNodes) {
+    let mut entries: Vec<(&Arc<str>, &Entry)> =
+        lock.packages.iter().filter(|(at, _)| !at.is_empty()).collect();
+    // A prefix sorts before what it begins, so parents come before their children.
+    entries.sort_by_key(|(at, _)| *at);
+    for (location, entry) in entries.iter().filter(|(at, entry)| is_folder(at) && !entry.link) {
+        if tree.folder(location).is_none() {
+            let known = project.folders.iter().find(|folder| folder.location == **location);
+            let manifest = match known {
+                Some(folder) => Arc::clone(&folder.manifest),
+                None => Arc::new(entry.to_manifest(&name_at(location))),
+            };
+            let package = tree.interner.add_package(&manifest, location);
+            tree.add_folder(location, package, Workspace::No);
+        }
+    }
+    for (location, entry) in entries.iter().filter(|(at, _)| !is_folder(at)) {
+        let Some(parent) = node_at(tree, parent_location(location).unwrap_or_default()) else { continue };
+        let name = name_at(location);
+        let node =
+            if entry.link { locked_link(tree, &name, entry) } else { locked_package(tree, &name, entry) };
+        let Some(node) = node else { continue };
+        tree.attach(node, parent);
+        locked.insert(node, (*entry).clone());
+    }
+}
+
+fn locked_package(tree: &mut Tree, name: &PackageName, entry: &Entry) -> Option<NodeId> {
+    let manifest = Arc::new(entry.to_manifest(name));
+    let package = tree.interner.add_package(&manifest, "");
+    let name = tree.interner.name(name);
+    let id = tree.new_node(name, package, NodeKind::Package);
+    let node = tree.node_mut(id);
+    node.resolved.clone_from(&entry.resolved);
+    node.integrity.clone_from(&entry.integrity);
+    node.in_bundle = entry.in_bundle;
+    Some(id)
+}
+
+fn locked_link(tree: &mut Tree, name: &PackageName, entry: &Entry) -> Option<NodeId> {
+    let location: Arc<str> = normalize(entry.resolved.as_deref()?).into();
+    let target = tree.folder(&location)?;
+    let package = tree.node(target).package;
+    let name = tree.interner.name(name);
+    Some(tree.new_node(name, package, NodeKind::Link { location }))
+}
+
+fn is_folder(location: &str) -> bool {
+    !location.starts_with("node_modules/") && !location.contains("/node_modules/")
+}
+
+fn name_at(location: &str) -> PackageName {
+    PackageName::new_unchecked(name_of_location(location))
+}
+
+/// The node at a location that was loaded before.
+fn node_at(tree: &Tree, location: &str) -> Option<NodeId> {
+    if location.is_empty() {
+        return Some(tree.root());
+    }
+    if let Some(folder) = tree.folder(location) {
+        return Some(folder);
+    }
+    let parent = node_at(tree, parent_location(location)?)?;
+    let name = tree.interner.find_name(name_of_location(location))?;
+    tree.node(parent).children.get(&name).copied()
+}
+
+/// Whoever has a missing or invalid edge is looked at again, however deep.
+fn enqueue_broken(builder: &mut Builder<'_>) {
+    for node in builder.tree.inventory() {
+        let tree = &builder.tree;
+        let broken = tree.node(node).edges_out.values().any(|&id| {
+            let edge = tree.edge(id);
+            !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
+        });
+        let folder_outside =
+            tree.node(node).is_top() && tree.node(node).fs_parent.is_none() && node != tree.root();
+        if broken && !folder_outside {
+            builder.enqueue(node);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The lock pass: the finished tree as a lockfile.
+
+use std::sync::Arc;
+
+use utoo_lockfile::{Entry, Lockfile};
+
+use crate::load::{LockedNodes, Project};
+use crate::tree::{Flags, NodeId, NodeKind, Tree};
+
+/// Writes the tree down. Entries that were loaded from a lockfile keep the fields that only pass through.
+pub(crate) fn to_lockfile(tree: &Tree, project: &Project, locked: &LockedNodes) -> Lockfile {
+    let manifest = &project.manifest;
+    let mut lock = match &project.lock {
+        Some(before) => Lockfile { packages: utoo_lockfile::Packages::default(), ..before.clone() },
+        None => Lockfile::default(),
+    };
+    lock.requires = true;
+    let name = manifest.name.as_str();
+    lock.name = Some(Arc::from(if name.is_empty() { project.folder_name.as_str() } else { name }));
+    lock.version = (!manifest.raw_version.is_empty()).then(|| Arc::clone(&manifest.raw_version));
+    let root = Entry::from_folder(manifest, "", project.workspaces_field.as_ref());
+    lock.packages.insert(Arc::from(""), root);
+    for node in tree.inventory().into_iter().skip(1) {
+        let location = tree.location(node);
+        let entry = entry_of(tree, node, &location, locked);
+        lock.packages.insert(location.into(), entry);
+    }
+    lock
+}
+
+fn entry_of(tree: &Tree, id: NodeId, location: &str, locked: &LockedNodes) -> Entry {
+    let node = tree.node(id);
+    let manifest = &tree.package_of(id).manifest;
+    let mut entry = match &node.kind {
+        NodeKind::Link { location } => Entry::link_to(Arc::clone(location)),
+        NodeKind::Folder { .. } => Entry::from_folder(manifest, location, None),
+        _ => {
+            let mut entry = match locked.get(&id) {
+                Some(before) => before.clone(),
+                None => Entry::from_manifest(manifest).named_at(location, &manifest.name),
+            };
+            entry.resolved.clone_from(&node.resolved);
+            entry.integrity.clone_from(&node.integrity);
+            entry.in_bundle = node.in_bundle;
+            entry
+        }
+    };
+    set_flags(&mut entry, node.flags);
+    entry
+}
+
+/// `devOptional` is written only where neither of the two says it already.
+fn set_flags(entry: &mut Entry, flags: Flags) {
+    entry.extraneous = flags.extraneous;
+    let seen = !flags.extraneous;
+    entry.peer = seen && flags.peer;
+    entry.dev = seen && flags.dev;
+    entry.optional = seen && flags.optional;
+    entry.dev_optional = seen && flags.dev_optional && !flags.dev && !flags.optional;
+}

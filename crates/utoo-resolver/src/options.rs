@@ -1,0 +1,78 @@
+//! What a caller may choose about a resolve.
+
+use utoo_types::{PackageName, PickOptions, Platform};
+
+/// What happens where peer dependencies cannot agree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Conflicts {
+    /// An error where the project's own dependencies are concerned, overridden below: npm's default.
+    #[default]
+    Override,
+    /// Always an error (`--strict-peer-deps`).
+    Strict,
+    /// Never an error (`--force`).
+    Force,
+}
+
+/// Whether peer dependencies are part of the tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Peers {
+    /// Installed with their dependents: npm's default.
+    #[default]
+    Install,
+    /// Left out altogether (`--legacy-peer-deps`).
+    Ignore,
+}
+
+/// Where packages go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InstallStrategy {
+    /// As far up as they can: npm's default.
+    #[default]
+    Hoisted,
+    /// Each below its dependent.
+    Nested,
+    /// Direct dependencies at the top, all else below them.
+    Shallow,
+}
+
+/// Whether a second copy is avoided at the price of an older version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dedupe {
+    /// The best version wins: npm's default.
+    #[default]
+    Newest,
+    /// Fewest copies win (`--prefer-dedupe`).
+    Fewest,
+}
+
+/// What happens where a required package's `engines` exclude this node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineCheck {
+    /// A warning: npm's default.
+    #[default]
+    Warn,
+    /// An error (`--engine-strict`).
+    Strict,
+}
+
+/// The choices of one resolve. The default is what `npm install` does without flags.
+#[derive(Clone, Debug, Default)]
+pub struct ResolveOptions {
+    /// What happens where peer dependencies cannot agree.
+    pub conflicts: Conflicts,
+    /// Whether peer dependencies are part of the tree.
+    pub peers: Peers,
+    /// Where packages go.
+    pub install_strategy: InstallStrategy,
+    /// Whether fewer copies beat newer versions.
+    pub dedupe: Dedupe,
+    /// How a version is picked: default tag, node's version, `--before`.
+    pub pick: PickOptions,
+    /// What `engines` that do not fit lead to.
+    pub engines: EngineCheck,
+    /// The platform to install for; none checks nothing.
+    pub platform: Option<Platform>,
+    /// Names whose dependents are resolved afresh, as `npm update <name>` does.
+    pub update: Vec<PackageName>,
+}

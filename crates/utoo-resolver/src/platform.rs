@@ -1,0 +1,72 @@
+//! After the build: which packages this platform and this node can run.
+
+use utoo_types::{EngineMismatch, PlatformMismatch};
+
+use crate::build::{Builder, Warning};
+use crate::error::ResolveError;
+use crate::options::{Conflicts, EngineCheck, ResolveOptions};
+use crate::tree::NodeId;
+
+/// Optional packages that do not fit become inert with everything that is there only for them. A required one
+/// that does not fit is an error for its platform, and a warning or an error for its engines.
+pub(crate) fn check_platforms(
+    builder: &mut Builder<'_>,
+    options: &ResolveOptions,
+) -> Result<(), ResolveError> {
+    let root = builder.tree.root();
+    for node in builder.tree.inventory().into_iter().filter(|&node| node != root) {
+        let (engine, platform) = mismatches(builder, options, node);
+        if builder.tree.node(node).flags.optional {
+            if engine.is_some() || platform.is_some() {
+                for member in builder.tree.optional_set(node) {
+                    builder.tree.node_mut(member).inert = true;
+                }
+            }
+            continue;
+        }
+        if let Some(mismatch) = engine.filter(|_| options.conflicts != Conflicts::Force) {
+            if options.engines == EngineCheck::Strict {
+                return Err(engine_error(builder, node, &mismatch));
+            }
+            let package = builder.describe(node);
+            builder.warnings.push(Warning::Engine {
+                package,
+                wanted: mismatch.wanted.clone(),
+                current: format!("{} {}", mismatch.engine, mismatch.current),
+            });
+        }
+        if let Some(mismatch) = platform.filter(|_| options.conflicts != Conflicts::Force) {
+            return Err(ResolveError::Platform {
+                package: builder.describe(node),
+                wanted: mismatch.wanted,
+                current: mismatch.current,
+                chain: builder.dependents_of(node),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn mismatches(
+    builder: &Builder<'_>,
+    options: &ResolveOptions,
+    node: NodeId,
+) -> (Option<EngineMismatch>, Option<PlatformMismatch>) {
+    let manifest = &builder.tree.package_of(node).manifest;
+    let engines = utoo_types::Engines {
+        node: options.pick.node_version.clone(),
+        npm: options.pick.npm_version.clone(),
+    };
+    let engine = manifest.check_engines(&engines).err();
+    let platform = options.platform.as_ref();
+    (engine, platform.and_then(|platform| platform.check(&manifest.platform_lists()).err()))
+}
+
+fn engine_error(builder: &Builder<'_>, node: NodeId, mismatch: &EngineMismatch) -> ResolveError {
+    ResolveError::Engine {
+        package: builder.describe(node),
+        wanted: mismatch.wanted.clone(),
+        current: format!("{} {}", mismatch.engine, mismatch.current),
+        chain: builder.dependents_of(node),
+    }
+}

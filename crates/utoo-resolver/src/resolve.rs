@@ -1,0 +1,136 @@
+//! The main loop: one task owns the cache, the table of jobs in flight, and the tree.
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use rustc_hash::FxHashSet;
+use utoo_types::PackageName;
+
+use crate::build::Step;
+use crate::cache::ManifestCache;
+use crate::error::ResolveError;
+use crate::load::Project;
+use crate::options::ResolveOptions;
+use crate::prefetch::Prefetch;
+use crate::registry::{Documents, ManifestJob, ManifestJobDone, Registry, RegistryError};
+use crate::resolver::{Chosen, Resolution, Resolver};
+
+/// What happens during a resolve, for progress and for whoever fetches ahead.
+#[derive(Debug)]
+pub enum ResolveEvent<'e> {
+    /// A job was dispatched.
+    Wanted(&'e ManifestJob),
+    /// A job was answered, or failed.
+    Arrived {
+        /// The job.
+        job: &'e ManifestJob,
+        /// Whether it failed.
+        failed: bool,
+    },
+    /// A package was chosen for a place in the tree.
+    Chosen(Chosen),
+}
+
+/// Resolves a project against a registry.
+///
+/// The same project and the same registry contents give the same tree, whatever order the answers come in.
+/// `on_event` is called from this task, between two steps; it must not block.
+///
+/// # Errors
+/// [`ResolveError`]: a manifest that is required cannot be had, peers conflict, a platform does not fit.
+pub async fn resolve<R: Registry>(
+    project: &Project,
+    registry: &R,
+    options: &ResolveOptions,
+    mut on_event: impl FnMut(ResolveEvent<'_>),
+) -> Result<Resolution, ResolveError> {
+    let mut resolver = Resolver::new(project, options)?;
+    let mut cache = ManifestCache::new();
+    let mut asked = FxHashSet::default();
+    let mut in_flight = FuturesUnordered::new();
+    let mut prefetch = Prefetch::default();
+    let mut jobs = Vec::new();
+    loop {
+        let wants = match resolver.advance(&cache)? {
+            Step::Done => break,
+            Step::Blocked(wants) => wants,
+        };
+        resolver.take_chosen().into_iter().for_each(|chosen| on_event(ResolveEvent::Chosen(chosen)));
+        for job in wants {
+            if let ManifestJob::Version { name, spec } = &job {
+                prefetch.want(name, spec, &options.pick, &cache, &mut jobs);
+            }
+            jobs.push(job);
+        }
+        dispatch(&mut jobs, registry, &cache, &mut asked, |job| {
+            on_event(ResolveEvent::Wanted(&job));
+            in_flight.push(run(registry, job));
+        });
+        let Some(mut answer) = in_flight.next().await else {
+            return Err(ResolveError::internal("the placer waits for a job that nobody runs"));
+        };
+        // Everything that is there already is taken in before the placer looks again.
+        loop {
+            accept(answer, &mut cache, &mut on_event, |packument, cache| {
+                prefetch.arrived(packument, &options.pick, cache, &mut jobs);
+            });
+            dispatch(&mut jobs, registry, &cache, &mut asked, |job| {
+                on_event(ResolveEvent::Wanted(&job));
+                in_flight.push(run(registry, job));
+            });
+            match futures_util::FutureExt::now_or_never(in_flight.next()) {
+                Some(Some(next)) => answer = next,
+                _ => break,
+            }
+        }
+    }
+    resolver.take_chosen().into_iter().for_each(|chosen| on_event(ResolveEvent::Chosen(chosen)));
+    // What is still in flight was only a guess; dropping the futures cancels it.
+    drop(in_flight);
+    resolver.finish()
+}
+
+type Answer = (ManifestJob, Result<ManifestJobDone, RegistryError>);
+
+async fn run<R: Registry>(registry: &R, job: ManifestJob) -> Answer {
+    let done = registry.execute(job.clone()).await;
+    (job, done)
+}
+
+/// Starts each job that is neither answered nor asked: by packument, unless the registry answers by version.
+fn dispatch<R: Registry>(
+    jobs: &mut Vec<ManifestJob>,
+    registry: &R,
+    cache: &ManifestCache,
+    asked: &mut FxHashSet<ManifestJob>,
+    mut start: impl FnMut(ManifestJob),
+) {
+    for job in jobs.drain(..) {
+        let job = match job {
+            ManifestJob::Version { name, .. } if is_full(registry, &name) => ManifestJob::Full { name },
+            job => job,
+        };
+        if !cache.answers(&job) && asked.insert(job.clone()) {
+            start(job);
+        }
+    }
+}
+
+fn is_full<R: Registry>(registry: &R, name: &PackageName) -> bool {
+    registry.documents(name) == Documents::Full
+}
+
+fn accept(
+    (job, done): Answer,
+    cache: &mut ManifestCache,
+    on_event: &mut impl FnMut(ResolveEvent<'_>),
+    arrived: impl FnOnce(&utoo_types::Packument, &ManifestCache),
+) {
+    on_event(ResolveEvent::Arrived { job: &job, failed: done.is_err() });
+    let packument = match &done {
+        Ok(ManifestJobDone::Full(packument)) => Some(packument.clone()),
+        _ => None,
+    };
+    cache.insert(job, done);
+    if let Some(packument) = packument {
+        arrived(&packument, cache);
+    }
+}

@@ -1,0 +1,116 @@
+//! The resolver as one value: the sans-IO core that embedders and the main loop drive.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+use utoo_lockfile::Lockfile;
+
+use crate::build::{Builder, Step, Warning};
+use crate::cache::ManifestCache;
+use crate::error::ResolveError;
+use crate::load::{LockedNodes, Project, load};
+use crate::lock::to_lockfile;
+use crate::options::ResolveOptions;
+use crate::platform::check_platforms;
+use crate::tree::NodeKind;
+use utoo_types::{Integrity, Manifest, PackageName};
+
+/// A resolve under way. Does no IO, spawns nothing, locks nothing, awaits nothing: [`Resolver::advance`] says
+/// which manifests it lacks, the caller brings them, and so on until the tree is complete.
+#[derive(Debug)]
+pub struct Resolver<'p> {
+    project: &'p Project,
+    options: &'p ResolveOptions,
+    builder: Builder<'p>,
+    locked: LockedNodes,
+}
+
+/// A finished resolve.
+#[derive(Debug)]
+pub struct Resolution {
+    /// The ideal tree as the lockfile that npm would write.
+    pub lockfile: Lockfile,
+    /// Locations that are in the lock but cannot be installed here: optional packages for other platforms, and
+    /// what only they need.
+    pub inert: FxHashSet<Arc<str>>,
+    /// Peer conflicts that were overridden, and engines that do not fit.
+    pub warnings: Vec<Warning>,
+    /// Whether anything was placed, replaced or removed, compared with the lock that was given.
+    pub changed: bool,
+}
+
+/// A package that was chosen for a place in the tree. It may still be replaced by another while the resolve
+/// goes on; fetching it at once is a good bet, not a certainty.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// The package's own name.
+    pub name: PackageName,
+    /// Its manifest.
+    pub manifest: Arc<Manifest>,
+    /// Its tarball.
+    pub resolved: Arc<str>,
+    /// What the tarball's bytes must be.
+    pub integrity: Option<Integrity>,
+}
+
+impl<'p> Resolver<'p> {
+    /// Loads the project and its lock.
+    ///
+    /// # Errors
+    /// When the project asks for something that is refused by name, or two workspaces share a name.
+    pub fn new(project: &'p Project, options: &'p ResolveOptions) -> Result<Self, ResolveError> {
+        let (builder, locked) = load(project, options)?;
+        Ok(Self { project, options, builder, locked })
+    }
+
+    /// Places every dependency it can, in npm's order, and stops at the first for which a manifest is missing.
+    ///
+    /// # Errors
+    /// When the tree cannot be built whatever the registry says: a peer conflict.
+    pub fn advance(&mut self, cache: &ManifestCache) -> Result<Step, ResolveError> {
+        self.builder.advance(cache)
+    }
+
+    /// The packages chosen since the last call, as far as this platform can use them.
+    pub fn take_chosen(&mut self) -> Vec<Chosen> {
+        let placed = std::mem::take(&mut self.builder.placed);
+        placed.into_iter().filter_map(|node| self.chosen(node)).collect()
+    }
+
+    fn chosen(&self, node: crate::tree::NodeId) -> Option<Chosen> {
+        let tree = &self.builder.tree;
+        let package = tree.package_of(node);
+        let node = tree.node(node);
+        if node.kind != NodeKind::Package || node.failure.is_some() {
+            return None;
+        }
+        let lists = package.manifest.platform_lists();
+        if self.options.platform.as_ref().is_some_and(|platform| platform.check(&lists).is_err()) {
+            return None;
+        }
+        Some(Chosen {
+            name: package.manifest.name.clone(),
+            manifest: Arc::clone(&package.manifest),
+            resolved: node.resolved.clone()?,
+            integrity: node.integrity.clone(),
+        })
+    }
+
+    /// Prunes, marks, checks platforms, and writes the tree down. Call it once [`Step::Done`] was returned.
+    ///
+    /// # Errors
+    /// A manifest that something requires could not be had; a package does not support this platform.
+    pub fn finish(mut self) -> Result<Resolution, ResolveError> {
+        self.builder.finish()?;
+        check_platforms(&mut self.builder, self.options)?;
+        let tree = &self.builder.tree;
+        let inert = tree
+            .inventory()
+            .into_iter()
+            .filter(|&node| tree.node(node).inert)
+            .map(|node| tree.location(node).into())
+            .collect();
+        let lockfile = to_lockfile(tree, self.project, &self.locked);
+        Ok(Resolution { lockfile, inert, warnings: self.builder.warnings, changed: self.builder.changed })
+    }
+}

@@ -1,0 +1,51 @@
+//! The lockfile's marks: dev, optional, devOptional, peer, extraneous.
+//!
+//! A mark says that every path from the project to the node passes an edge of that kind. npm derives it by
+//! clearing marks along the edges, depth first; clearing has one fixed point, so it is computed here as plain
+//! reachability: a node loses a mark as soon as one path without such an edge reaches it.
+
+use super::{EdgeKind, Flags, NodeId, Tree};
+
+impl Tree {
+    /// Sets the marks of every node of the real tree afresh.
+    pub(crate) fn calculate_flags(&mut self) {
+        let nodes = self.inventory();
+        for &node in &nodes {
+            self.node_mut(node).flags = Flags::UNSEEN;
+        }
+        self.clear(|_| true, |flags| &mut flags.extraneous);
+        self.clear(|kind| kind != EdgeKind::Dev, |flags| &mut flags.dev);
+        self.clear(|kind| !kind.is_optional(), |flags| &mut flags.optional);
+        self.clear(|kind| kind != EdgeKind::Dev && !kind.is_optional(), |flags| &mut flags.dev_optional);
+        self.clear(|kind| !kind.is_peer(), |flags| &mut flags.peer);
+    }
+
+    fn clear(&mut self, follow: impl Fn(EdgeKind) -> bool, mark: impl Fn(&mut Flags) -> &mut bool) {
+        let mut stack = vec![self.root()];
+        while let Some(id) = stack.pop() {
+            let flag = mark(&mut self.node_mut(id).flags);
+            if !*flag {
+                continue;
+            }
+            *flag = false;
+            stack.extend(self.node(id).target);
+            self.push_targets(id, &follow, &mut stack);
+        }
+    }
+
+    fn push_targets(&self, id: NodeId, follow: impl Fn(EdgeKind) -> bool, stack: &mut Vec<NodeId>) {
+        for &edge in self.node(id).edges_out.values() {
+            let edge = self.edge(edge);
+            if let Some(to) = edge.to
+                && follow(edge.kind)
+            {
+                stack.push(to);
+            }
+        }
+    }
+
+    /// The nodes that nothing reaches from the project.
+    pub(crate) fn extraneous(&self) -> Vec<NodeId> {
+        self.inventory().into_iter().filter(|&node| self.node(node).flags.extraneous).collect()
+    }
+}

@@ -1,0 +1,363 @@
+//! Small integers for names, wants and packages, so that the placer compares and copies words, not strings.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use utoo_types::{
+    BundleDependencies, Dependencies, Manifest, PackageName, Spec, SpecError, SpecKind, Version,
+};
+
+/// An interned package name. Equal numbers are equal names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Name(u32);
+
+/// An interned dependency spec (`^1.2.0`, `npm:x@2`, `file:../y`), parsed once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct WantId(u32);
+
+/// An interned manifest with its declared edges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PackageId(u32);
+
+/// What an edge asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Want {
+    /// A version, range or dist-tag of the edge's own name.
+    Registry(SpecKind),
+    /// Another registry name under this edge's name.
+    Alias {
+        /// The package that is really wanted.
+        name: Name,
+        /// What is wanted of it.
+        want: WantId,
+    },
+    /// A folder, linked.
+    Folder {
+        /// Relative to the project root.
+        location: Arc<str>,
+        /// The question for its manifest.
+        spec: Arc<Spec>,
+    },
+    /// Git, a remote tarball or a local tarball.
+    Source(Arc<Spec>),
+    /// Not understood; an error once somebody has to fetch it.
+    Invalid(Arc<SpecError>),
+}
+
+/// The kinds of dependency edges, in npm's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EdgeKind {
+    /// `dependencies`
+    Prod,
+    /// `devDependencies`, of the root and of workspaces only
+    Dev,
+    /// `optionalDependencies`
+    Optional,
+    /// `peerDependencies`
+    Peer,
+    /// `peerDependencies` marked optional in `peerDependenciesMeta`
+    PeerOptional,
+    /// From a root to its workspace
+    Workspace,
+}
+
+impl EdgeKind {
+    /// Whether the edge is a peer edge of either kind.
+    #[must_use]
+    pub fn is_peer(self) -> bool {
+        matches!(self, Self::Peer | Self::PeerOptional)
+    }
+
+    /// Whether a missing target is no error.
+    #[must_use]
+    pub fn is_optional(self) -> bool {
+        matches!(self, Self::Optional | Self::PeerOptional)
+    }
+
+    /// The lower-case word npm uses for the edge's type.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prod => "prod",
+            Self::Dev => "dev",
+            Self::Optional => "optional",
+            Self::Peer => "peer",
+            Self::PeerOptional => "peerOptional",
+            Self::Workspace => "workspace",
+        }
+    }
+}
+
+/// One line of a dependency block, after the blocks have been merged as npm merges them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Declared {
+    pub(crate) name: Name,
+    pub(crate) kind: EdgeKind,
+    pub(crate) want: WantId,
+    /// `acceptDependencies`: a second spec that also satisfies this edge.
+    pub(crate) accept: Option<WantId>,
+}
+
+/// A manifest and what the placer derives from it, once for all nodes that share it.
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) manifest: Arc<Manifest>,
+    /// The manifest's own name, which an alias's node does not bear.
+    pub(crate) name: Name,
+    /// Edges in the order npm loads them: peers, prod, optional, dev; the later wins, in the earlier's place.
+    pub(crate) declared: Vec<Declared>,
+}
+
+impl Package {
+    pub(crate) fn version(&self) -> Option<&Version> {
+        self.manifest.version.as_ref()
+    }
+
+    /// Whether `name` is among the packages that the tarball brings with it.
+    pub(crate) fn bundles(&self, name: &str) -> bool {
+        match &self.manifest.bundle_dependencies {
+            BundleDependencies::None => false,
+            BundleDependencies::All => {
+                self.manifest.dependencies.get(name).is_some()
+                    || self.manifest.optional_dependencies.get(name).is_some()
+            }
+            BundleDependencies::Names(names) => names.iter().any(|n| n.as_str() == name),
+        }
+    }
+}
+
+/// Which of the optional blocks become edges.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocks {
+    pub(crate) peers: bool,
+}
+
+/// The interner of one resolve.
+#[derive(Debug)]
+pub(crate) struct Interner {
+    names: Vec<PackageName>,
+    name_ids: FxHashMap<PackageName, Name>,
+    wants: Vec<(Arc<str>, Want)>,
+    want_ids: FxHashMap<Arc<str>, WantId>,
+    folder_ids: FxHashMap<(Arc<str>, Arc<str>), WantId>,
+    packages: Vec<Package>,
+    package_ids: FxHashMap<*const Manifest, PackageId>,
+    /// Packages of registries by name and version text.
+    versions: FxHashMap<(Name, Arc<str>), PackageId>,
+    blocks: Blocks,
+}
+
+impl Interner {
+    pub(crate) fn new(blocks: Blocks) -> Self {
+        Self {
+            names: Vec::new(),
+            name_ids: FxHashMap::default(),
+            wants: Vec::new(),
+            want_ids: FxHashMap::default(),
+            folder_ids: FxHashMap::default(),
+            packages: Vec::new(),
+            package_ids: FxHashMap::default(),
+            versions: FxHashMap::default(),
+            blocks,
+        }
+    }
+
+    pub(crate) fn name(&mut self, name: &PackageName) -> Name {
+        if let Some(&id) = self.name_ids.get(name) {
+            return id;
+        }
+        let id = Name(index(self.names.len()));
+        self.names.push(name.clone());
+        self.name_ids.insert(name.clone(), id);
+        id
+    }
+
+    pub(crate) fn find_name(&self, name: &str) -> Option<Name> {
+        self.name_ids.get(name).copied()
+    }
+
+    pub(crate) fn name_text(&self, name: Name) -> &PackageName {
+        &self.names[name.0 as usize]
+    }
+
+    pub(crate) fn want(&self, id: WantId) -> &Want {
+        &self.wants[id.0 as usize].1
+    }
+
+    /// The spec as it is written in the manifest.
+    pub(crate) fn want_text(&self, id: WantId) -> &Arc<str> {
+        &self.wants[id.0 as usize].0
+    }
+
+    pub(crate) fn package(&self, id: PackageId) -> &Package {
+        &self.packages[id.0 as usize]
+    }
+
+    /// The declared edges, by value: they are three words each, and callers change the tree while they walk.
+    pub(crate) fn declared(&self, id: PackageId, index: usize) -> Option<Declared> {
+        self.packages[id.0 as usize].declared.get(index).copied()
+    }
+
+    /// Interns a manifest; the same `Arc` gives the same id. `location` is where folder specs start from.
+    pub(crate) fn add_package(&mut self, manifest: &Arc<Manifest>, location: &str) -> PackageId {
+        let key = Arc::as_ptr(manifest);
+        if let Some(&id) = self.package_ids.get(&key) {
+            return id;
+        }
+        let name = self.name(&manifest.name);
+        let declared = self.declare(manifest, location);
+        let id = PackageId(index(self.packages.len()));
+        self.packages.push(Package { manifest: Arc::clone(manifest), name, declared });
+        self.package_ids.insert(key, id);
+        id
+    }
+
+    /// Interns a registry's manifest: one id for one version of a name, however often it is picked.
+    pub(crate) fn add_version(&mut self, manifest: &Arc<Manifest>) -> PackageId {
+        let key = (self.name(&manifest.name), Arc::clone(&manifest.raw_version));
+        if let Some(&id) = self.versions.get(&key) {
+            return id;
+        }
+        let id = self.add_package(manifest, "");
+        self.versions.insert(key, id);
+        id
+    }
+
+    /// The registry package of this name and version text, if it was picked before.
+    pub(crate) fn find_version(&self, name: Name, version: &str) -> Option<PackageId> {
+        // Borrowing a pair needs an owned key; versions are short and this runs once for each distinct want.
+        self.versions.get(&(name, Arc::from(version))).copied()
+    }
+
+    /// The package of a node that could not be loaded: a name and nothing else.
+    pub(crate) fn nothing(&mut self, name: Name) -> PackageId {
+        let manifest = Manifest::from_value(&serde_json::json!({ "name": self.name_text(name).as_str() }));
+        self.add_package(&Arc::new(manifest), "")
+    }
+
+    fn declare(&mut self, manifest: &Manifest, location: &str) -> Vec<Declared> {
+        let mut out = Vec::with_capacity(manifest.dependencies.len() + manifest.peer_dependencies.len());
+        if self.blocks.peers {
+            for optional in [false, true] {
+                for (name, spec) in manifest.peer_dependencies.iter() {
+                    if manifest.is_optional_peer(name.as_str()) == optional {
+                        let kind = if optional { EdgeKind::PeerOptional } else { EdgeKind::Peer };
+                        self.declare_one(&mut out, manifest, location, (name, spec, kind));
+                    }
+                }
+            }
+        }
+        let blocks: [(&Dependencies, EdgeKind); 3] = [
+            (&manifest.dependencies, EdgeKind::Prod),
+            (&manifest.optional_dependencies, EdgeKind::Optional),
+            (&manifest.dev_dependencies, EdgeKind::Dev),
+        ];
+        for (block, kind) in blocks {
+            for (name, spec) in block.iter() {
+                self.declare_one(&mut out, manifest, location, (name, spec, kind));
+            }
+        }
+        out
+    }
+
+    fn declare_one(
+        &mut self,
+        out: &mut Vec<Declared>,
+        manifest: &Manifest,
+        location: &str,
+        (name, spec, kind): (&PackageName, &Arc<str>, EdgeKind),
+    ) {
+        let accept = manifest.accept_dependencies.get(name.as_str()).cloned();
+        let accept = accept.map(|spec| self.intern_want(name, &spec, location));
+        let want = self.intern_want(name, spec, location);
+        let name = self.name(name);
+        out.push(Declared { name, kind, want, accept });
+    }
+
+    /// Interns and parses a spec. Folder specs depend on where they stand, all others on their text alone.
+    pub(crate) fn intern_want(&mut self, name: &PackageName, spec: &Arc<str>, location: &str) -> WantId {
+        if let Some(&id) = self.want_ids.get(spec) {
+            return id;
+        }
+        let folder_key = (Arc::clone(spec), Arc::from(location));
+        if let Some(&id) = self.folder_ids.get(&folder_key) {
+            return id;
+        }
+        let want = self.parse_want(name, spec, location);
+        let id = WantId(index(self.wants.len()));
+        let local = matches!(&want, Want::Folder { .. })
+            || matches!(&want, Want::Source(spec) if matches!(spec.kind(), SpecKind::File(_)));
+        self.wants.push((Arc::clone(spec), want));
+        if local {
+            self.folder_ids.insert(folder_key, id);
+        } else {
+            self.want_ids.insert(Arc::clone(spec), id);
+        }
+        id
+    }
+
+    fn parse_want(&mut self, name: &PackageName, spec: &Arc<str>, location: &str) -> Want {
+        let text = if spec.is_empty() { "*" } else { spec };
+        // Locations are relative to the project root, and so are the folders that come out.
+        match Spec::resolve(name, text, Some(Path::new(location))) {
+            Ok(spec) => self.want_of(spec, location),
+            Err(error) => Want::Invalid(Arc::new(error)),
+        }
+    }
+
+    fn want_of(&mut self, spec: Spec, location: &str) -> Want {
+        match spec.kind() {
+            SpecKind::Version(_) | SpecKind::Range(_) | SpecKind::Tag(_) => {
+                Want::Registry(spec.kind().clone())
+            }
+            SpecKind::Alias(sub) => self.alias_of(sub, location),
+            SpecKind::Directory(path) => {
+                let location = normalize(&path.to_string_lossy()).into();
+                Want::Folder { location, spec: Arc::new(spec) }
+            }
+            SpecKind::Git(_) | SpecKind::Remote(_) | SpecKind::File(_) => Want::Source(Arc::new(spec)),
+        }
+    }
+
+    fn alias_of(&mut self, sub: &Spec, location: &str) -> Want {
+        let Some(name) = sub.name() else {
+            return Want::Registry(SpecKind::Tag(Arc::from(sub.raw())));
+        };
+        let text: Arc<str> = match sub.kind() {
+            SpecKind::Version(version) => version.to_string().into(),
+            SpecKind::Range(range) => range.to_string().into(),
+            SpecKind::Tag(tag) => Arc::clone(tag),
+            _ => Arc::from(sub.raw()),
+        };
+        let want = self.intern_want(name, &text, location);
+        Want::Alias { name: self.name(name), want }
+    }
+
+    /// The want of an edge of workspace kind: the folder itself.
+    pub(crate) fn folder_want(&mut self, name: &PackageName, location: &str) -> WantId {
+        self.intern_want(name, &Arc::from(format!("file:{location}")), "")
+    }
+}
+
+/// Removes `.` and resolves `..` where there is something to go up from; keeps leading `..`.
+pub(crate) fn normalize(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// A tree of four billion nodes does not fit a machine; indices are 32 bits to halve the arena.
+#[expect(clippy::cast_possible_truncation, reason = "an arena of 2^32 entries does not fit in memory")]
+fn index(len: usize) -> u32 {
+    debug_assert!(u32::try_from(len).is_ok());
+    len as u32
+}
