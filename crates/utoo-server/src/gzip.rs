@@ -6,9 +6,19 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-/// Deflates at zlib's default level, that of public registries; the result depends on the input alone.
+/// Deflates at zlib's default level, that of public registries.
 pub(crate) fn compress(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4 + 64), Compression::default());
+    encode(bytes, Compression::default())
+}
+
+/// Wraps without deflating: the same bytes whatever the version of the library, so that integrities of packed
+/// fixtures can be recorded.
+pub(crate) fn store(bytes: &[u8]) -> Vec<u8> {
+    encode(bytes, Compression::none())
+}
+
+fn encode(bytes: &[u8], level: Compression) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4 + 64), level);
     // Writing into a Vec cannot fail.
     let _ = encoder.write_all(bytes);
     encoder.finish().unwrap_or_default()

@@ -28,7 +28,8 @@ impl TarballFile {
     }
 }
 
-/// Packs files into a `.tgz` under `package/`, in the order given. The same files give the same bytes.
+/// Packs files into a `.tgz` under `package/`, in the order given. The same files give the same bytes, on
+/// every machine and with every version of the libraries.
 #[must_use]
 pub fn pack(files: &[TarballFile]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
@@ -44,7 +45,7 @@ pub fn pack(files: &[TarballFile]) -> Vec<u8> {
     }
     let mut archive = builder.into_inner().unwrap_or_default();
     let _ = archive.flush();
-    gzip::compress(&archive)
+    gzip::store(&archive)
 }
 
 /// The last part of a version's tarball URL: that of its `dist.tarball` where it follows npm's `…/-/<file>`, else
