@@ -1,1 +1,39 @@
-//! registry
+//! The unified registry: every manifest and every tarball an install needs, from wherever it comes.
+//!
+//! [`UnifiedRegistry`] implements the resolver's [`Registry`](utoo_resolver::Registry). What a manifest job passes
+//! through, in order:
+//!
+//! 1. **store**: the document as an earlier run left it on disk. Fresh by its `max-age`, or any with
+//!    `--prefer-offline` and `--offline`: it is the answer, found within the first poll of the job, without a request
+//!    and without a switch of threads (a read takes about ten microseconds, a switch costs more).
+//! 2. **ask**: a conditional GET with the stored ETag; abbreviated documents preferred, gzip accepted; credentials by
+//!    registry path and only to their origin; repeated with backoff and jitter where that can help.
+//! 3. **304**: the stored document, which the job holds in its hand since step 1, is the answer.
+//! 4. **200**: inflated and parsed on rayon's pool, and handed back at once.
+//! 5. **keep**: one writer thread puts it into the store; no job waits for it. [`UnifiedRegistry::flush`] does.
+//!
+//! Folders, `file:` tarballs, remote tarballs and git repositories (module `source`) end in the same manifest type.
+//! [`UnifiedRegistry::fetch_tarball`] brings the tarballs themselves.
+//!
+//! What this crate never does: remember anything from one job to the next (it holds configuration, connections and a
+//! path), decide which version is wanted, write into a project, run a package's scripts, or show a credential: URLs
+//! and messages are stripped of them where an error is made.
+
+mod address;
+mod decode;
+mod document;
+mod failure;
+mod freshness;
+mod http;
+mod options;
+mod registry;
+mod source;
+mod stats;
+mod store;
+mod tarball;
+
+pub use http::RetryPolicy;
+pub use options::{Clock, DocumentForm, DocumentsChoice, Limits, RegistryOptions, Timeouts};
+pub use registry::UnifiedRegistry;
+pub use stats::RegistryStats;
+pub use tarball::TarballRequest;

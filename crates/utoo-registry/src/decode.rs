@@ -1,0 +1,201 @@
+//! From a response's body to a packument, on a thread that may compute.
+//!
+//! Nothing here runs on the async runtime: [`off_runtime`] hands the work to rayon's pool and the value back at once.
+//! Inflating and parsing need scratch memory; [`Scratch`] keeps what an earlier document has left, so that a cold
+//! resolve of a thousand documents reserves it once a thread.
+
+use std::io::Read as _;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use libdeflater::Decompressor;
+use tokio::sync::oneshot;
+use utoo_resolver::{ErrorCategory, RegistryError};
+use utoo_types::{Packument, PackumentError, PackumentParser};
+
+/// Deflate cannot do better than this, so that a trailer which claims more lies (RFC 1951: 258 bytes from 2 bits).
+const MAX_RATIO: usize = 1032;
+
+/// How a body is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Identity,
+    Gzip,
+    /// Something that was not asked for.
+    Other,
+}
+
+impl Encoding {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Self::Identity };
+        match value.to_str().map(str::trim) {
+            Ok(text) if text.eq_ignore_ascii_case("gzip") || text.eq_ignore_ascii_case("x-gzip") => {
+                Self::Gzip
+            }
+            Ok(text) if text.is_empty() || text.eq_ignore_ascii_case("identity") => Self::Identity,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What is wrong with a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// It ends too early or is damaged: another copy may be whole.
+    Damaged(String),
+    /// It is whole, and no document.
+    Malformed { code: &'static str, message: String },
+}
+
+/// Runs `work` on rayon's pool.
+///
+/// # Errors
+/// `ECANCELED` if the work panicked.
+pub(crate) async fn off_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, RegistryError> {
+    let (done, wait) = oneshot::channel();
+    rayon::spawn(move || {
+        // Nobody waits any more if the job was dropped.
+        let _ = done.send(work());
+    });
+    wait.await
+        .map_err(|_| RegistryError::new("ECANCELED", ErrorCategory::Local, "a worker thread has failed"))
+}
+
+/// Memory that documents use one after the other. Holds nothing of any of them.
+#[derive(Default)]
+pub(crate) struct Scratch(Mutex<Vec<Tools>>);
+
+#[derive(Default)]
+struct Tools {
+    inflate: Option<Decompressor>,
+    parse: PackumentParser,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scratch")
+    }
+}
+
+impl Scratch {
+    /// Inflates and parses a packument of at most `limit` bytes.
+    pub(crate) fn packument(
+        &self,
+        body: Bytes,
+        encoding: Encoding,
+        limit: u64,
+    ) -> Result<Packument, Unreadable> {
+        self.with(|tools| {
+            let json = tools.plain(body, encoding, limit)?;
+            check_start(&json)?;
+            tools.parse.parse(json).map_err(unreadable)
+        })
+    }
+
+    /// Inflates a JSON document of at most `limit` bytes.
+    pub(crate) fn value(
+        &self,
+        body: Bytes,
+        encoding: Encoding,
+        limit: u64,
+    ) -> Result<serde_json::Value, Unreadable> {
+        let json = self.with(|tools| tools.plain(body, encoding, limit))?;
+        check_start(&json)?;
+        serde_json::from_slice(&json).map_err(|error| {
+            let message = error.to_string();
+            match error.is_eof() {
+                true => Unreadable::Damaged(message),
+                false => Unreadable::Malformed { code: "EJSONPARSE", message },
+            }
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Tools) -> T) -> T {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = lock().pop();
+        let mut tools = taken.unwrap_or_default();
+        let result = work(&mut tools);
+        lock().push(tools);
+        result
+    }
+}
+
+impl Tools {
+    fn plain(&mut self, body: Bytes, encoding: Encoding, limit: u64) -> Result<Vec<u8>, Unreadable> {
+        match encoding {
+            Encoding::Identity => Ok(body.into()),
+            Encoding::Gzip => {
+                let inflate = self.inflate.get_or_insert_with(Decompressor::new);
+                gunzip(inflate, &body, limit)
+            }
+            Encoding::Other => Err(Unreadable::Malformed {
+                code: "EENCODING",
+                message: "the response is compressed in a way that was not asked for".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Inflates in one go where the trailer tells the size, and piece by piece where it does not or lies.
+fn gunzip(inflate: &mut Decompressor, body: &[u8], limit: u64) -> Result<Vec<u8>, Unreadable> {
+    if let Some(size) = promised_size(body, limit) {
+        let mut plain = vec![0; size];
+        if inflate.gzip_decompress(body, &mut plain) == Ok(size) && is_whole(body, &plain) {
+            return Ok(plain);
+        }
+    }
+    let mut plain = Vec::new();
+    let mut reader = flate2::read::MultiGzDecoder::new(body).take(limit.saturating_add(1));
+    reader
+        .read_to_end(&mut plain)
+        .map_err(|error| Unreadable::Damaged(format!("the compressed response is damaged: {error}")))?;
+    if plain.len() as u64 > limit {
+        return Err(Unreadable::Malformed {
+            code: "ETOOLARGE",
+            message: format!("the response is larger than {limit} bytes"),
+        });
+    }
+    Ok(plain)
+}
+
+/// The size that the last four bytes give (RFC 1952: ISIZE, modulo 2^32), if it can be true.
+fn promised_size(body: &[u8], limit: u64) -> Option<usize> {
+    let size = u32::from_le_bytes(*body.last_chunk::<4>()?);
+    let size = usize::try_from(size).ok()?;
+    let possible = body.len().saturating_mul(MAX_RATIO);
+    (size > 0 && size <= possible && size as u64 <= limit).then_some(size)
+}
+
+/// Whether the first member was all there is: gzip allows several, and libdeflate stops after one.
+fn is_whole(body: &[u8], plain: &[u8]) -> bool {
+    let trailer = body.len().checked_sub(8).and_then(|at| body[at..].first_chunk::<4>());
+    trailer.is_some_and(|sum| u32::from_le_bytes(*sum) == libdeflater::crc32(plain))
+}
+
+/// Tells an empty body and a page of HTML from JSON, which say more about what happened than a parser's error.
+fn check_start(json: &[u8]) -> Result<(), Unreadable> {
+    let start = json.trim_ascii_start();
+    match start.first() {
+        None => Err(Unreadable::Damaged("the response is empty".to_owned())),
+        Some(b'<') => Err(Unreadable::Malformed {
+            code: "EJSONPARSE",
+            message: "the response is a page of HTML, not JSON: is this a registry, or a login page on the way to it?"
+                .to_owned(),
+        }),
+        Some(b'{') if json.trim_ascii_end().last() != Some(&b'}') => {
+            Err(Unreadable::Damaged("the response ends too early".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unreadable(error: PackumentError) -> Unreadable {
+    Unreadable::Malformed { code: error.code(), message: error.to_string() }
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

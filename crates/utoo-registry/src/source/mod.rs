@@ -1,0 +1,104 @@
+//! Packages that no registry lists: folders, tarballs on disk or at a URL, git repositories.
+//!
+//! Each is brought to its package.json and read into the same [`Manifest`] as a registry's version. `resolved` is what
+//! identifies it: `file:` and the absolute path (a lockfile makes it relative to the project), the tarball's URL, or
+//! `git+ssh://…#<commit>`. Nothing is remembered: the same spec asked twice is read twice.
+
+mod git;
+mod manifest;
+mod tarball;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use utoo_resolver::{ErrorCategory, RegistryError, SourceManifest};
+use utoo_types::{Algorithm, Integrity, Manifest, PackageName, Spec, SpecKind};
+
+use crate::decode::off_runtime;
+use crate::registry::UnifiedRegistry;
+use crate::tarball::TarballRequest;
+
+use manifest::{Beside, SourcePackage};
+
+impl UnifiedRegistry {
+    pub(crate) async fn source(&self, spec: &Spec) -> Result<SourceManifest, RegistryError> {
+        match spec.kind() {
+            SpecKind::Directory(path) => {
+                let path = path.clone();
+                off_runtime(move || read_folder(&path)).await?
+            }
+            SpecKind::File(path) => {
+                let (path, limits) = (path.clone(), self.inner.options.limits);
+                off_runtime(move || {
+                    let bytes = read_file(&path, limits.tarball)?;
+                    from_tarball(bytes, limits.inflated, &file_url(&path))
+                })
+                .await?
+            }
+            SpecKind::Remote(url) => {
+                // A tarball with no name of its own has no scope, and so only its URL's own credentials.
+                let name = spec.name().cloned().unwrap_or_else(|| PackageName::new_unchecked(""));
+                let request = TarballRequest { url: Arc::clone(url), name, integrity: None };
+                let bytes = self.fetch_tarball(&request).await?;
+                let (url, inflated) = (Arc::clone(url), self.inner.options.limits.inflated);
+                off_runtime(move || from_tarball(bytes, inflated, &url)).await?
+            }
+            SpecKind::Git(git) => self.git(spec, git).await,
+            SpecKind::Version(_) | SpecKind::Range(_) | SpecKind::Tag(_) | SpecKind::Alias(_) => {
+                let message = format!("{} is in the registry, and was asked for as a source", spec.raw());
+                Err(RegistryError::new("EINVALIDSPEC", ErrorCategory::Precondition, message))
+            }
+        }
+    }
+}
+
+fn read_folder(path: &Path) -> Result<SourceManifest, RegistryError> {
+    let file = path.join("package.json");
+    let json = std::fs::read(&file).map_err(|error| unreadable(&file, &error))?;
+    let beside = Beside {
+        binding_gyp: path.join("binding.gyp").is_file(),
+        shrinkwrap: path.join("npm-shrinkwrap.json").is_file(),
+    };
+    let package = SourcePackage { json: &json, beside };
+    let manifest = package.manifest(&file.display().to_string())?;
+    Ok(SourceManifest { manifest: Arc::new(manifest), resolved: file_url(path), integrity: None })
+}
+
+fn from_tarball(bytes: Bytes, inflated: u64, resolved: &str) -> Result<SourceManifest, RegistryError> {
+    let shown = crate::address::redact_text(resolved);
+    let found = tarball::find_package(&bytes, inflated).map_err(|error| error.at(shown.clone()))?;
+    let manifest: Manifest = found.package().manifest(&format!("{shown}: package.json"))?;
+    let integrity = Some(Integrity::of(Algorithm::Sha512, &bytes));
+    Ok(SourceManifest { manifest: Arc::new(manifest), resolved: resolved.into(), integrity })
+}
+
+fn read_file(path: &Path, limit: u64) -> Result<Bytes, RegistryError> {
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if metadata.len() > limit {
+        let message = format!("{} is larger than {limit} bytes", path.display());
+        return Err(RegistryError::new("ETOOLARGE", ErrorCategory::Precondition, message));
+    }
+    std::fs::read(path).map(Bytes::from).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> RegistryError {
+    let (code, category) = match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            ("ENOENT", ErrorCategory::NotFound)
+        }
+        std::io::ErrorKind::PermissionDenied => ("EACCES", ErrorCategory::Local),
+        _ => ("EIO", ErrorCategory::Local),
+    };
+    RegistryError::new(code, category, format!("{} cannot be read", path.display()))
+        .caused_by(error.to_string())
+}
+
+/// `file:` and the path with forward slashes, as npm writes it.
+fn file_url(path: &Path) -> Arc<str> {
+    let text = path.to_string_lossy();
+    match std::path::MAIN_SEPARATOR {
+        '/' => format!("file:{text}").into(),
+        other => format!("file:{}", text.replace(other, "/")).into(),
+    }
+}
