@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use deno_semver::{CowVec, SmallStackString};
+use smallvec::SmallVec;
 
 use super::comparator::{Comparator, Op};
 use super::{Alternatives, ComparatorSet, Prereleases};
@@ -76,13 +77,19 @@ fn collapse_spaces(text: &str) -> Cow<'_, str> {
 
 /// Reads one alternative, its white space collapsed. Empty when loose mode skipped everything.
 fn parse_set(text: &str, reading: Reading) -> Result<ComparatorSet, Flaw> {
-    let hyphen = hyphen(text, reading);
-    let text = join_operators(hyphen.as_deref().unwrap_or(text));
+    let text = without_builds(text);
+    let hyphen = hyphen(&text, reading);
+    let text = join_operators(hyphen.as_deref().unwrap_or(&text));
+    let last = text.split(' ').count() - 1;
     let mut set = ComparatorSet::new();
-    for word in text.split(' ') {
+    for (index, word) in text.split(' ').enumerate() {
         let comparators = match parse_word(word, reading) {
+            Ok(Word::Comparators(comparators)) => comparators,
+            // The words are joined and split again: one that became empty is only seen at an end.
+            Ok(Word::Empty) if index == 0 || index == last => Comparators::from_iter([Comparator::any()]),
+            Ok(Word::Empty) => continue,
             Err(Flaw::Shape) if reading.mode == Mode::Loose => continue,
-            other => other?,
+            Err(flaw) => return Err(flaw),
         };
         for comparator in comparators {
             if !set.contains(&comparator) {
@@ -100,10 +107,33 @@ fn parse_set(text: &str, reading: Reading) -> Result<ComparatorSet, Flaw> {
     Ok(set)
 }
 
+/// Takes out all build metadata, wherever it stands.
+fn without_builds(text: &str) -> Cow<'_, str> {
+    if !text.contains('+') {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(plus) = rest.find('+') {
+        kept.push_str(&rest[..plus]);
+        rest = &rest[plus..];
+        let after = after_tail(rest, Mode::Strict);
+        if after.len() == rest.len() {
+            kept.push('+');
+            rest = &rest[1..];
+        } else {
+            rest = after;
+        }
+    }
+    kept.push_str(rest);
+    Cow::Owned(kept)
+}
+
 /// `1.2 - 2.3` as two comparators in text; `None` for everything else.
 fn hyphen(text: &str, reading: Reading) -> Option<String> {
     let (from_text, to_text) = text.split_once(" - ")?;
-    let from_text = from_text.trim_start_matches(' ');
+    let from_text = from_text.strip_prefix(' ').unwrap_or(from_text);
+    let to_text = to_text.strip_suffix(' ').unwrap_or(to_text);
     let from = Partial::parse(from_text, reading.mode)?;
     let to = Partial::parse(to_text, reading.mode)?;
     let zero = reading.zero();
@@ -228,14 +258,12 @@ fn after_tail(text: &str, mode: Mode) -> &str {
             index += 1;
         }
     };
-    let hyphen = bytes.first() == Some(&b'-');
-    let prerelease = match mode {
-        _ if hyphen => identifiers(1),
-        Mode::Strict => None,
-        Mode::Loose => None,
-    }
-    .or_else(|| (mode == Mode::Loose).then(|| identifiers(0)).flatten())
-    .unwrap_or(0);
+    let loose = mode == Mode::Loose;
+    let prerelease = (bytes.first() == Some(&b'-'))
+        .then(|| identifiers(1))
+        .flatten()
+        .or_else(|| loose.then(|| identifiers(0)).flatten())
+        .unwrap_or(0);
     let build = match bytes.get(prerelease) {
         Some(b'+') => identifiers(prerelease + 1),
         _ => None,
@@ -243,14 +271,25 @@ fn after_tail(text: &str, mode: Mode) -> &str {
     &text[build.unwrap_or(prerelease)..]
 }
 
-/// One word of a set: at most two comparators.
-type Comparators = smallvec::SmallVec<[Comparator; 2]>;
+/// What one word of a set comes to: at most two comparators.
+type Comparators = SmallVec<[Comparator; 2]>;
 
-fn parse_word(word: &str, reading: Reading) -> Result<Comparators, Flaw> {
-    let word = &*without_build(word);
-    let one = |comparator| Ok(Comparators::from_iter([comparator]));
+/// A word of a set, read.
+enum Word {
+    /// It says nothing: `*`, `^x`.
+    Empty,
+    Comparators(Comparators),
+}
+
+impl Word {
+    fn one(comparator: Comparator) -> Self {
+        Self::Comparators(Comparators::from_iter([comparator]))
+    }
+}
+
+fn parse_word(word: &str, reading: Reading) -> Result<Word, Flaw> {
     if word.is_empty() {
-        return one(Comparator::any());
+        return Ok(Word::Empty);
     }
     if let Some(rest) = word.strip_prefix('^') {
         let partial = Partial::parse(rest, reading.mode).ok_or(Flaw::Shape)?;
@@ -263,15 +302,17 @@ fn parse_word(word: &str, reading: Reading) -> Result<Comparators, Flaw> {
     }
     let (operator, rest) = split_operator(word);
     match Partial::parse(rest, reading.mode) {
+        // Only after a caret or tilde, and in a hyphen range, is what follows a wildcard ignored.
+        Some(partial) if partial.has_gap() => Err(Flaw::Shape),
         Some(partial) if !partial.is_full() => reading.x_range(operator, &partial),
-        Some(_) => one(reading.exact(operator, rest)?),
+        Some(_) => reading.exact(operator, rest).map(Word::one),
         None => {
             let word = without_star(word);
             if word.is_empty() {
-                return one(Comparator::any());
+                return Ok(Word::Empty);
             }
             let (operator, rest) = split_operator(&word);
-            one(reading.exact(operator, rest)?)
+            reading.exact(operator, rest).map(Word::one)
         }
     }
 }
@@ -281,22 +322,6 @@ fn split_operator(word: &str) -> (&str, &str) {
     let mut end = usize::from(matches!(bytes.first(), Some(b'<' | b'>')));
     end += usize::from(bytes.get(end) == Some(&b'='));
     word.split_at(end)
-}
-
-/// Takes out the first build metadata, wherever in the word it stands.
-fn without_build(word: &str) -> Cow<'_, str> {
-    let mut from = 0;
-    while let Some(plus) = word[from..].find('+').map(|at| from + at) {
-        let rest = after_tail(&word[plus..], Mode::Strict);
-        if plus + rest.len() < word.len() {
-            return match rest.is_empty() {
-                true => Cow::Borrowed(&word[..plus]),
-                false => Cow::Owned(format!("{}{rest}", &word[..plus])),
-            };
-        }
-        from = plus + 1;
-    }
-    Cow::Borrowed(word)
 }
 
 /// Takes out the first `*` with the operator before it: `1.2.3*` is `1.2.3` to node-semver.
@@ -318,7 +343,7 @@ struct Partial<'t> {
 }
 
 impl<'t> Partial<'t> {
-    /// Reads the whole of `text`, or nothing. A number after a wildcard is refused.
+    /// Reads the whole of `text`, or nothing.
     fn parse(text: &'t str, mode: Mode) -> Option<Self> {
         let text = skip_prefix(text);
         let (major, mut rest) = x_range(text, mode)?;
@@ -332,18 +357,18 @@ impl<'t> Partial<'t> {
                     (parts[2], rest) = (Some(patch), after);
                 }
                 let tail = Tail::parse(rest, mode)?;
-                return Self::ordered(parts, tail.prerelease);
+                return Some(Self { parts, prerelease: tail.prerelease });
             }
         }
         if !rest.is_empty() {
             return None;
         }
-        Self::ordered(parts, None)
+        Some(Self { parts, prerelease: None })
     }
 
-    fn ordered(parts: [Option<&'t str>; 3], prerelease: Option<&'t str>) -> Option<Self> {
-        let gap = matches!(parts, [None, Some(_), _] | [_, None, Some(_)]);
-        (!gap).then_some(Self { parts, prerelease })
+    /// Whether a number follows a wildcard: `1.x.5`.
+    fn has_gap(&self) -> bool {
+        matches!(self.parts, [None, Some(_), _] | [_, None, Some(_)])
     }
 
     fn major(&self) -> Option<&'t str> {
@@ -359,7 +384,7 @@ impl<'t> Partial<'t> {
     }
 
     fn is_full(&self) -> bool {
-        self.parts[2].is_some()
+        self.parts.iter().all(Option::is_some)
     }
 }
 
@@ -381,34 +406,43 @@ enum Number<'t> {
 
 impl Number<'_> {
     fn value(self) -> Result<u64, Flaw> {
+        let (text, more) = match self {
+            Self::Zero => return Ok(0),
+            Self::Same(text) => (text, 0),
+            Self::Next(text) => (text, 1),
+        };
+        number(text).map(|value| value + more).filter(|value| *value <= MAX_SAFE_INTEGER).ok_or(Flaw::Bounds)
+    }
+
+    /// As node-semver writes it.
+    fn text(self) -> Cow<'static, str> {
         match self {
-            Self::Zero => Ok(0),
-            Self::Same(text) => number(text).ok_or(Flaw::Bounds),
-            Self::Next(text) => {
-                let next = text.parse::<f64>().map_err(|_| Flaw::Shape)? + 1.0;
-                if next >= EXPONENT_FROM {
-                    return Err(Flaw::Shape);
-                }
-                number(text)
-                    .map(|value| value + 1)
-                    .filter(|value| *value <= MAX_SAFE_INTEGER)
-                    .ok_or(Flaw::Bounds)
-            }
+            Self::Zero => Cow::Borrowed("0"),
+            Self::Same(text) => Cow::Owned(text.to_owned()),
+            Self::Next(text) => Cow::Owned(next_text(text)),
         }
     }
 
-    /// How long the text is that node-semver would build; it counts towards the 256 characters.
-    fn length(self) -> usize {
+    /// How long [`Number::text`] is; it counts towards the 256 characters.
+    fn length(self, value: u64) -> usize {
         match self {
             Self::Zero => 1,
-            Self::Same(text) | Self::Next(text) => text.len(),
+            Self::Same(text) => text.len(),
+            Self::Next(_) => value.ilog10() as usize + 1,
         }
+    }
+
+    fn has_exponent(self) -> bool {
+        // Shorter texts are below 10^21.
+        matches!(self, Self::Next(text) if text.len() > 20
+            && text.parse::<f64>().is_ok_and(|value| value + 1.0 >= EXPONENT_FROM))
     }
 }
 
+/// One more than a number, as JavaScript writes it: `1e+21` from 10^21 on.
 fn next_text(digits: &str) -> String {
     let next = digits.parse::<f64>().unwrap_or(f64::INFINITY) + 1.0;
-    if next >= EXPONENT_FROM { "e".to_owned() } else { format!("{next}") }
+    if next >= EXPONENT_FROM { format!("{next:e}").replace('e', "e+") } else { format!("{next}") }
 }
 
 impl Reading {
@@ -424,53 +458,53 @@ impl Reading {
         (self.prereleases == Prereleases::Included).then_some("0")
     }
 
-    fn caret(self, partial: &Partial<'_>) -> Result<Comparators, Flaw> {
+    fn caret(self, partial: &Partial<'_>) -> Result<Word, Flaw> {
         use Number::{Next, Same, Zero};
         let Some(major) = partial.major() else {
-            return Ok(Comparators::from_iter([Comparator::any()]));
+            return Ok(Word::Empty);
         };
         let Some(minor) = partial.minor() else {
-            return self.between([Same(major), Zero, Zero], None, [Next(major), Zero, Zero]);
+            return self.between([Same(major), Zero, Zero], [Next(major), Zero, Zero]);
         };
         // "00" is not "0" here: node-semver compares the text.
         let next_major = [Next(major), Zero, Zero];
         let next_minor = [Same(major), Next(minor), Zero];
         let Some(patch) = partial.patch() else {
             let end = if major == "0" { next_minor } else { next_major };
-            return self.between([Same(major), Same(minor), Zero], None, end);
+            return self.between([Same(major), Same(minor), Zero], end);
         };
         let end = match (major, minor) {
             ("0", "0") => [Same(major), Same(minor), Next(patch)],
             ("0", _) => next_minor,
             _ => next_major,
         };
-        self.from_full([major, minor, patch], partial.prerelease, end)
+        self.between_full([major, minor, patch], partial.prerelease, end)
     }
 
-    fn tilde(self, partial: &Partial<'_>) -> Result<Comparators, Flaw> {
+    fn tilde(self, partial: &Partial<'_>) -> Result<Word, Flaw> {
         use Number::{Next, Same, Zero};
         let Some(major) = partial.major() else {
-            return Ok(Comparators::from_iter([Comparator::any()]));
+            return Ok(Word::Empty);
         };
         let Some(minor) = partial.minor() else {
-            return self.between([Same(major), Zero, Zero], None, [Next(major), Zero, Zero]);
+            return self.between([Same(major), Zero, Zero], [Next(major), Zero, Zero]);
         };
         let end = [Same(major), Next(minor), Zero];
         match partial.patch() {
-            None => self.between([Same(major), Same(minor), Zero], None, end),
-            Some(patch) => self.from_full([major, minor, patch], partial.prerelease, end),
+            None => self.between([Same(major), Same(minor), Zero], end),
+            Some(patch) => self.between_full([major, minor, patch], partial.prerelease, end),
         }
     }
 
     /// A partial version with a wildcard, alone or after an operator.
-    fn x_range(self, operator: &str, partial: &Partial<'_>) -> Result<Comparators, Flaw> {
+    fn x_range(self, operator: &str, partial: &Partial<'_>) -> Result<Word, Flaw> {
         use Number::{Next, Same, Zero};
         let op = Op::of_text(operator);
-        let one = |comparator| Ok(Comparators::from_iter([comparator]));
+        let one = |comparator| Ok(Word::one(comparator));
         let Some(major) = partial.major() else {
             return match op {
                 Op::Less | Op::Greater => one(null()),
-                _ => one(Comparator::any()),
+                _ => Ok(Word::Empty),
             };
         };
         let (same, next) = match partial.minor() {
@@ -479,9 +513,9 @@ impl Reading {
         };
         let lower = self.zero_prerelease();
         match op {
-            Op::Any | Op::Equal => self.between(same, None, next),
-            Op::Less => one(bound(Op::Less, same, Some("0"))?),
-            Op::LessOrEqual => one(bound(Op::Less, next, Some("0"))?),
+            Op::Any | Op::Equal => self.between(same, next),
+            Op::Less => one(bound(Op::Less, same, Some("0"), self.mode)?),
+            Op::LessOrEqual => one(bound(Op::Less, next, Some("0"), self.mode)?),
             Op::GreaterOrEqual => one(self.lower(same, lower)?),
             Op::Greater => one(self.lower(next, lower)?),
         }
@@ -497,30 +531,26 @@ impl Reading {
         if lowest && prerelease == self.zero_prerelease() {
             return Ok(Comparator::any());
         }
-        bound(Op::GreaterOrEqual, numbers, prerelease)
+        bound(Op::GreaterOrEqual, numbers, prerelease, self.mode)
     }
 
     /// A lower bound made up from a partial version, and the version below which the range ends.
-    fn between(
-        self,
-        start: [Number<'_>; 3],
-        prerelease: Option<&str>,
-        end: [Number<'_>; 3],
-    ) -> Result<Comparators, Flaw> {
-        let prerelease = prerelease.or(self.zero_prerelease());
-        let lower = self.lower(start, prerelease)?;
-        Ok(Comparators::from_iter([lower, bound(Op::Less, end, Some("0"))?]))
+    fn between(self, start: [Number<'_>; 3], end: [Number<'_>; 3]) -> Result<Word, Flaw> {
+        let lower = self.lower(start, self.zero_prerelease())?;
+        let upper = bound(Op::Less, end, Some("0"), self.mode)?;
+        Ok(Word::Comparators(Comparators::from_iter([lower, upper])))
     }
 
     /// As [`Reading::between`], from a full version, which is a bound as it stands.
-    fn from_full(
+    fn between_full(
         self,
         start: [&str; 3],
         prerelease: Option<&str>,
         end: [Number<'_>; 3],
-    ) -> Result<Comparators, Flaw> {
+    ) -> Result<Word, Flaw> {
         let lower = self.lower(start.map(Number::Same), prerelease)?;
-        Ok(Comparators::from_iter([lower, bound(Op::Less, end, Some("0"))?]))
+        let upper = bound(Op::Less, end, Some("0"), self.mode)?;
+        Ok(Word::Comparators(Comparators::from_iter([lower, upper])))
     }
 
     fn exact(self, operator: &str, text: &str) -> Result<Comparator, Flaw> {
@@ -540,19 +570,24 @@ fn null() -> Comparator {
     Comparator::new(Op::Less, Version::from_parts([0; 3], zero, CowVec::new()))
 }
 
-fn bound(op: Op, numbers: [Number<'_>; 3], prerelease: Option<&str>) -> Result<Comparator, Flaw> {
+/// A bound that node-semver would write out and read again.
+fn bound(op: Op, numbers: [Number<'_>; 3], prerelease: Option<&str>, mode: Mode) -> Result<Comparator, Flaw> {
+    if numbers.iter().any(|number| number.has_exponent()) {
+        let [major, minor, patch] = numbers.map(Number::text);
+        let pre = prerelease.map(|pre| format!("-{pre}")).unwrap_or_default();
+        let version = read(&format!("{major}.{minor}.{patch}{pre}"), mode)?;
+        return Ok(Comparator::new(op, version));
+    }
     let mut values = [0; 3];
     let mut length = "..".len() + prerelease.map_or(0, |pre| pre.len() + 1);
     for (value, number) in values.iter_mut().zip(numbers) {
         *value = number.value()?;
-        length += number.length();
+        length += number.length(*value);
     }
     if length > MAX_LENGTH {
         return Err(Flaw::Bounds);
     }
-    let pre = match prerelease {
-        None => CowVec::new(),
-        Some(text) => prerelease_identifiers(text),
-    };
-    Ok(Comparator::new(op, Version::from_parts(values, pre, CowVec::new())))
+    let pre = prerelease.map(prerelease_identifiers).unwrap_or_default();
+    let version = Version::from_parts(values, pre, CowVec::new());
+    Ok(Comparator::new(op, version))
 }

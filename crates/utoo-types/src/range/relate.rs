@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::comparator::{Comparator, Op};
 use super::{Alternatives, ComparatorSet};
-use crate::version::Version;
+use crate::version::{MAX_SAFE_INTEGER, Version};
 
 /// Whether some pair of alternatives can hold at once.
 pub(super) fn intersects(a: &Alternatives, b: &Alternatives) -> bool {
@@ -22,18 +22,17 @@ fn is_satisfiable(set: &ComparatorSet) -> bool {
         .all(|(index, one)| set[index + 1..].iter().all(|other| comparators_intersect(one, other)))
 }
 
+/// Not symmetric: any version intersects a prerelease, but a prerelease is in no range that does not name it.
 fn comparators_intersect(a: &Comparator, b: &Comparator) -> bool {
-    if a.is_any() || b.is_any() {
-        return true;
+    match (a.op, b.op) {
+        (Op::Any, _) => return true,
+        (Op::Equal, _) => return in_comparator(&a.version, b),
+        (_, Op::Any) => return true,
+        (_, Op::Equal) => return in_comparator(&b.version, a),
+        _ => {}
     }
-    if a.is_null() || b.is_null() {
+    if is_below_zero(a) || is_below_zero(b) {
         return false;
-    }
-    if a.op == Op::Equal {
-        return in_comparator(&a.version, b);
-    }
-    if b.op == Op::Equal {
-        return in_comparator(&b.version, a);
     }
     if a.op.is_lower() == b.op.is_lower() {
         return true;
@@ -44,6 +43,11 @@ fn comparators_intersect(a: &Comparator, b: &Comparator) -> bool {
         Ordering::Equal => lower.op.is_inclusive() && upper.op.is_inclusive(),
         Ordering::Greater => false,
     }
+}
+
+/// `<0.0.0`, with or without a prerelease: node-semver holds it for empty here.
+fn is_below_zero(comparator: &Comparator) -> bool {
+    comparator.op == Op::Less && comparator.version.tuple() == [0, 0, 0]
 }
 
 /// A version as a member of the range that consists of one comparator.
@@ -64,11 +68,16 @@ pub(super) fn min_version(alternatives: &Alternatives) -> Option<Version> {
     }
     alternatives
         .iter()
-        .filter_map(|set| set.iter().filter_map(first_version).max())
+        .filter_map(|set| {
+            // Of equal ones the first: they may be written differently.
+            let bounds = set.iter().filter_map(first_version);
+            bounds.reduce(|most, version| if version > most { version } else { most })
+        })
         .reduce(|least, version| if version < least { version } else { least })
+        .filter(|version| version.patch() <= MAX_SAFE_INTEGER)
 }
 
-/// The lowest version above a lower bound.
+/// The lowest version above a lower bound; its patch may be one beyond the safe integers.
 fn first_version(comparator: &Comparator) -> Option<Version> {
     let version = &comparator.version;
     match comparator.op {
@@ -82,10 +91,25 @@ fn first_version(comparator: &Comparator) -> Option<Version> {
     }
 }
 
-/// Whether every alternative of `sub` that anything satisfies lies within one of `dom`.
+/// Whether every alternative of `sub` lies within one of `dom`. One that nothing satisfies is passed over, but only as
+/// long as all before it were of that kind.
 pub(super) fn subset(sub: &Alternatives, dom: &Alternatives) -> bool {
-    sub.iter()
-        .all(|sub| dom.iter().any(|dom| set_is_subset(sub, dom) != Containment::Outside) || dom.is_empty())
+    let mut all_empty = true;
+    for sub in sub {
+        let mut inside = false;
+        for dom in dom {
+            let containment = set_is_subset(sub, dom);
+            all_empty &= containment == Containment::Empty;
+            inside |= containment == Containment::Inside;
+            if inside {
+                break;
+            }
+        }
+        if !inside && !all_empty {
+            return false;
+        }
+    }
+    true
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,7 +126,7 @@ struct Bounds<'c> {
     lower: Option<&'c Comparator>,
     upper: Option<&'c Comparator>,
     equal: Option<&'c Version>,
-    /// Two comparators name different versions.
+    /// Two comparators name one version each.
     contradictory: bool,
 }
 
@@ -124,10 +148,7 @@ impl<'c> Bounds<'c> {
                     });
                 }
                 Op::Equal | Op::Any => {
-                    bounds.contradictory |= bounds
-                        .equal
-                        .replace(&comparator.version)
-                        .is_some_and(|other| other != &comparator.version);
+                    bounds.contradictory |= bounds.equal.replace(&comparator.version).is_some();
                 }
             }
         }
@@ -201,10 +222,13 @@ fn is_within(bounds: &Bounds<'_>, dom: &[Comparator]) -> bool {
     if !lower_held || !upper_held {
         return false;
     }
-    // A side that is open in the set must be open in what contains it, unless the other side pins the set down.
+    // A side that is open in the set must be open in what contains it, unless the set is a single version.
+    let single = bounds.spread() == Some(Ordering::Equal);
     let dom_has = |test: fn(Op) -> bool| dom.iter().any(|c| test(c.op));
     let open = |own: Option<&Comparator>, test: fn(Op) -> bool| own.is_none() && dom_has(test);
-    if open(bounds.upper, Op::is_upper) || open(bounds.lower, Op::is_lower) {
+    let too_wide =
+        open(bounds.upper, Op::is_upper) || open(bounds.lower, Op::is_lower) || dom_has(|op| op == Op::Equal);
+    if too_wide && !single {
         return false;
     }
     // Prereleases of a tuple are in the set only where it names one: what contains it must name one there too.
