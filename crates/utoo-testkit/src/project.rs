@@ -16,7 +16,7 @@ use crate::answer::{Answer, Outcome};
 use crate::scenario::{Scenario, ScenarioError};
 
 /// A command that takes longer is killed: nothing that tests run comes near it.
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Why a test project could not be made or used.
 #[derive(Debug, thiserror::Error)]
