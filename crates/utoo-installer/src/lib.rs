@@ -1,1 +1,59 @@
-//! installer
+//! From the ideal tree to `node_modules`: a pipeline without barriers.
+//!
+//! Passes, in order, each a module or two:
+//!
+//! 1. **prefetch** (`fetch`): tarballs download as soon as their version is chosen, while resolution goes on;
+//! 2. **plan** (`select`, `disk`, `plan`): the tree, less what is omitted or does not run here, against what is on disk;
+//!    the middle of it is a pure function that gives a list of steps;
+//! 3. **make** (`archive`, `inflate`, `store`, `link`, `make`): verify, inflate, unpack into the content store, and link
+//!    from there into a staging folder inside `node_modules`; each package on its own, none waits for another;
+//! 4. **publish** (`place`): each finished package is renamed to its place, what is in the way or not wanted is renamed
+//!    away and removed;
+//! 5. **bins**: commands are linked into `node_modules/.bin`;
+//! 6. **record** (`record`, `state`): npm's hidden lockfile, and the small file by which the next install sees that it has
+//!    nothing to do;
+//! 7. **scripts** (`lifecycle`, `scripts`): those of workspaces and of the project; those of dependencies only where a
+//!    [`ScriptPolicy`] allows them.
+//!
+//! What holds at every moment, also after `kill -9`: a package's folder is absent or whole; the hidden lockfile lists only
+//! what is there; no byte of a tarball is visible before its integrity was verified.
+//!
+//! What this crate never does: resolve anything, read `.npmrc`, talk to the network by itself (a [`TarballSource`] does),
+//! write through a symbolic link, keep process-wide state, print.
+
+mod archive;
+mod bins;
+mod disk;
+mod error;
+mod events;
+mod facts;
+mod fetch;
+mod inflate;
+mod installer;
+mod lifecycle;
+mod link;
+mod lock;
+mod make;
+mod place;
+mod plan;
+mod record;
+mod scripts;
+mod select;
+mod source;
+mod state;
+mod store;
+
+pub use archive::MAX_FILES;
+pub use error::{InstallError, Result, TarballProblem};
+pub use events::{EventSink, InstallEvent, InstallSummary, SkippedScript, Stage};
+pub use facts::PackageFacts;
+pub use fetch::Limits;
+pub use inflate::{BOMB_FLOOR, BOMB_RATIO};
+pub use installer::{BinLinks, Completion, InstallRequest, Installed, Installer, InstallerOptions};
+pub use lifecycle::{DenyAll, RootScripts, ScriptCandidate, ScriptPolicy, Verdict};
+pub use scripts::{KEPT_OUTPUT, ScriptCall, ScriptEnd, ScriptOutput, ScriptRunner, ScriptSetup};
+pub use select::PlatformCheck;
+pub use source::{FetchError, FetchErrorKind, PackageRequest, TarballRequest, TarballSource};
+pub use state::{Freshness, StateInputs, is_up_to_date, record_state};
+pub use store::{Damage, FileMode, IndexedFile, PackageIndex, Shebang, Store, StoreKey, StoredPackage};
+pub use utoo_fs::LinkMode;

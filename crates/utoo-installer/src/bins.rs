@@ -1,0 +1,210 @@
+//! Commands: symbolic links in `node_modules/.bin`, beside each `node_modules`' packages.
+//!
+//! The rules are npm's, seen by running it: of two packages in one `node_modules` that bring the same command, the one
+//! whose location sorts first wins; a command whose target does not exist gets no link; the target becomes executable and
+//! loses the CR of a CRLF shebang. Beyond npm: when the winner goes away, the other package's command takes over at
+//! once, and links that no package has any more go, whoever made them; links that lead elsewhere are the user's and stay.
+//!
+//! Names and targets are checked again here: a lockfile is input from outside.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use utoo_fs::{Dir, EntryKind};
+use utoo_lockfile::{name_of_location, parent_location};
+use utoo_types::collate;
+
+use crate::disk::open_base;
+use crate::select::base_of;
+use crate::store::Shebang;
+use crate::{InstallError, Result};
+
+const BIN: &str = "node_modules/.bin";
+
+/// The commands of one package.
+#[derive(Debug, Clone)]
+pub(crate) struct Commands<'a> {
+    pub(crate) location: &'a Arc<str>,
+    /// As the lockfile has them; not yet checked.
+    pub(crate) bin: Vec<(Arc<str>, Arc<str>)>,
+    /// Whether the package is a link to a folder, whose files nobody has prepared.
+    pub(crate) linked_folder: Option<PathBuf>,
+}
+
+/// A command's name: one component, what npm makes of an odd one.
+pub(crate) fn command_name(name: &str) -> Option<&str> {
+    let name = name.rsplit(['/', '\\', ':']).next().unwrap_or(name);
+    let usable = !matches!(name, "" | "." | "..") && utoo_fs::check_relative(name).is_ok();
+    usable.then_some(name)
+}
+
+/// A command's target inside its package, normalised; `None` for the package's folder itself.
+pub(crate) fn command_target(target: &str) -> Option<String> {
+    let mut components: Vec<&str> = Vec::new();
+    for component in target.split(['/', '\\']) {
+        match component {
+            "" | "." => {}
+            // At the top there is nothing above: npm resolves targets as if the package were the whole world.
+            ".." => drop(components.pop()),
+            name => components.push(name),
+        }
+    }
+    let target = components.join("/");
+    utoo_fs::check_relative(&target).is_ok().then_some(target)
+}
+
+/// Makes the `.bin` folders what these commands demand. `touched` are the parents (see
+/// [`utoo_lockfile::parent_location`]) below which something was changed or removed.
+pub(crate) fn link_bins(project: &Dir, commands: Vec<Commands<'_>>, touched: Vec<Arc<str>>) -> Result<()> {
+    let mut folders: BTreeMap<&str, Vec<Commands<'_>>> = BTreeMap::new();
+    for parent in &touched {
+        folders.entry(parent).or_default();
+    }
+    for command in commands {
+        let parent = parent_location(command.location).unwrap_or("");
+        folders.entry(parent).or_default().push(command);
+    }
+    for (parent, packages) in folders {
+        link_folder(project, parent, packages)?;
+    }
+    Ok(())
+}
+
+fn link_folder(project: &Dir, parent: &str, packages: Vec<Commands<'_>>) -> Result<()> {
+    let base = base_of_parent(parent);
+    let Ok(folder) = open_base(project, base).and_then(|dir| {
+        match parent.strip_prefix(base).map(|rest| rest.trim_start_matches('/')) {
+            None | Some("") => Ok(dir),
+            Some(below) => dir.open_dir(below),
+        }
+    }) else {
+        return Ok(());
+    };
+    if folder.kind("node_modules")? != Some(EntryKind::Directory) {
+        return Ok(());
+    }
+    let wanted = wanted_links(&folder, packages)?;
+    let bin = match folder.kind(BIN)? {
+        None if wanted.is_empty() => return Ok(()),
+        Some(EntryKind::Directory) => folder.open_dir(BIN)?,
+        None => folder.ensure_dir(BIN)?,
+        Some(_) => {
+            folder.remove_file(BIN)?;
+            folder.ensure_dir(BIN)?
+        }
+    };
+    let present = remove_stale(&bin, &wanted)?;
+    for (name, text) in &wanted {
+        if present.get(name.as_str()) != Some(text) {
+            replace_link(&bin, name, text, present.contains_key(name.as_str()))?;
+        }
+    }
+    if wanted.is_empty() && bin.entries()?.is_empty() {
+        folder.remove_dir(BIN)?;
+    }
+    Ok(())
+}
+
+/// The base of a parent: the parent itself where it is in no `node_modules`.
+fn base_of_parent(parent: &str) -> &str {
+    if parent_location(parent).is_some() { base_of(parent) } else { parent }
+}
+
+/// Command name to the text of its link.
+fn wanted_links(folder: &Dir, mut packages: Vec<Commands<'_>>) -> Result<BTreeMap<String, String>> {
+    packages.sort_by(|a, b| collate::compare(a.location, b.location));
+    let mut wanted = BTreeMap::new();
+    for package in packages {
+        let package_name = name_of_location(package.location);
+        for (name, target) in &package.bin {
+            let (Some(name), Some(target)) = (command_name(name), command_target(target)) else { continue };
+            let path = format!("{package_name}/{target}");
+            if folder.kind(Path::new("node_modules").join(&path))?.is_none() {
+                continue;
+            }
+            if let Some(linked) = &package.linked_folder {
+                prepare_in_folder(linked, &target)?;
+            }
+            wanted.entry(name.to_owned()).or_insert_with(|| format!("../{path}"));
+        }
+    }
+    Ok(wanted)
+}
+
+/// Removes the links that packages brought and that are not wanted; gives the links that stay.
+fn remove_stale(bin: &Dir, wanted: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+    let mut present = BTreeMap::new();
+    for entry in bin.entries()? {
+        let Some(name) = entry.name.to_str() else { continue };
+        let text = match entry.kind {
+            EntryKind::Symlink => bin.read_link(name)?.map(|text| text.to_string_lossy().into_owned()),
+            _ => None,
+        };
+        let ours = text.as_deref().is_some_and(leads_to_a_package);
+        if ours && !wanted.contains_key(name) {
+            bin.remove_file(name)?;
+        } else {
+            present.insert(name.to_owned(), text.unwrap_or_default());
+        }
+    }
+    Ok(present)
+}
+
+/// Whether a link leads from `.bin` into a package beside it.
+fn leads_to_a_package(text: &str) -> bool {
+    let Ok(below) = Path::new(text).strip_prefix("..") else { return false };
+    let mut components = below.components();
+    matches!(components.next(), Some(Component::Normal(_))) && components.next().is_some()
+}
+
+fn replace_link(bin: &Dir, name: &str, text: &str, there: bool) -> Result<()> {
+    if !there {
+        return Ok(bin.symlink(text, name)?);
+    }
+    if bin.kind(name)? == Some(EntryKind::Directory) {
+        return Ok(());
+    }
+    let temporary = format!(".{name}.utoo");
+    bin.remove_file(&temporary)?;
+    bin.symlink(text, &temporary)?;
+    Ok(bin.rename(&temporary, bin, name)?)
+}
+
+/// Makes a command of a linked folder executable, in the folder itself, as npm does. Never outside of it: a link in
+/// the folder that leads out is left alone.
+#[cfg(unix)]
+fn prepare_in_folder(folder: &Path, target: &str) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let (Ok(folder), Ok(path)) = (folder.canonicalize(), folder.join(target).canonicalize()) else {
+        return Ok(());
+    };
+    let fail = |action| {
+        let path = path.clone();
+        move |error| InstallError::io(action, path, error)
+    };
+    let metadata = std::fs::metadata(&path).map_err(fail("look at"))?;
+    if !path.starts_with(&folder) || !metadata.is_file() {
+        return Ok(());
+    }
+    let mode = metadata.permissions().mode() & 0o7777;
+    let bytes = std::fs::read(&path).map_err(fail("read"))?;
+    if Shebang::of(&bytes) == Shebang::Crlf {
+        utoo_fs::write_atomic_with_mode(&path, without_shebang_cr(bytes), mode | 0o755)?;
+    } else if mode & 0o111 != 0o111 {
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode | 0o111))
+            .map_err(fail("make executable"))?;
+    }
+    Ok(())
+}
+
+/// The bytes without the CR that ends the first line.
+pub(crate) fn without_shebang_cr(mut bytes: Vec<u8>) -> Vec<u8> {
+    if let Some(end) = memchr::memchr(b'\n', &bytes)
+        && end > 0
+        && bytes[end - 1] == b'\r'
+    {
+        bytes.remove(end - 1);
+    }
+    bytes
+}

@@ -1,0 +1,159 @@
+//! What is in the `node_modules` folders now: listed, hardly ever opened.
+//!
+//! A package's folder is appraised without a look inside: the hidden lockfile lists it, it is a folder, and it is no
+//! newer than the hidden lockfile (npm's own criterion). One that is newer gets a second look, at the name and version of
+//! its package.json. The installer takes what it is about to change out of the hidden lockfile before it changes
+//! anything, so that the list never claims more than is true, whenever the process dies.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, statat};
+use utoo_fs::{Dir, DirEntry, EntryKind};
+use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location};
+
+use crate::Result;
+use crate::plan::{DiskState, Found};
+use crate::select::{base_of, is_in_modules};
+
+/// The hidden lockfile, relative to the project.
+pub(crate) const HIDDEN_LOCKFILE: &str = "node_modules/.package-lock.json";
+
+/// Looks at the `node_modules` folders that `tree` or the hidden lockfile know of.
+pub(crate) fn read(project: &Dir, tree: &Lockfile) -> Result<DiskState> {
+    let mut disk = DiskState::default();
+    if project.kind("node_modules")? == Some(EntryKind::Directory) {
+        disk.listed = read_hidden(project)?;
+    }
+    let written = modified(project, HIDDEN_LOCKFILE);
+    let known = tree.packages.keys().chain(disk.listed.keys());
+    let parents: BTreeSet<Arc<str>> =
+        known.filter_map(|location| parent_location(location)).map(Arc::from).collect();
+    let mut look = Look { project, written, disk };
+    for parent in &parents {
+        look.at_parent(parent)?;
+    }
+    Ok(look.disk)
+}
+
+fn read_hidden(project: &Dir) -> Result<rustc_hash::FxHashMap<Arc<str>, Entry>> {
+    let text = match project.read(HIDDEN_LOCKFILE) {
+        Ok(Some(bytes)) => String::from_utf8(bytes).unwrap_or_default(),
+        // A link, a folder: whatever it is, it is no list.
+        Ok(None) | Err(_) => return Ok(Default::default()),
+    };
+    // A hidden lockfile that does not read is as good as none: everything is unknown then, and made anew.
+    let Ok(hidden) = Lockfile::parse(&text, Path::new(HIDDEN_LOCKFILE)) else {
+        return Ok(Default::default());
+    };
+    Ok(hidden.packages.into_iter().filter(|(location, _)| is_in_modules(location)).collect())
+}
+
+struct Look<'a> {
+    project: &'a Dir,
+    /// When the hidden lockfile was written, in nanoseconds.
+    written: Option<i128>,
+    disk: DiskState,
+}
+
+impl Look<'_> {
+    /// Lists the `node_modules` of the package or folder at `parent`.
+    fn at_parent(&mut self, parent: &str) -> Result<()> {
+        let Some(folder) = self.open_parent(parent)? else { return Ok(()) };
+        let prefix = if parent.is_empty() { String::new() } else { format!("{parent}/") };
+        let Some(modules) = self.open_or_note(&folder, "node_modules", &format!("{prefix}node_modules"))?
+        else {
+            return Ok(());
+        };
+        for entry in modules.entries()? {
+            let Some(name) = entry.name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+            if name.starts_with('@') {
+                let scope = format!("{prefix}node_modules/{name}");
+                let Some(scoped) = self.open_or_note(&modules, name, &scope)? else { continue };
+                for package in scoped.entries()? {
+                    let Some(base) = package.name.to_str().filter(|base| !base.starts_with('.')) else {
+                        continue;
+                    };
+                    self.note(&scoped, &package, format!("{scope}/{base}"))?;
+                }
+            } else {
+                self.note(&modules, &entry, format!("{prefix}node_modules/{name}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the folder of a package or a base, without following a link below the base; `None` where there is none.
+    fn open_parent(&self, parent: &str) -> Result<Option<Dir>> {
+        let base = base_of(parent);
+        let base = if parent == base || is_in_modules(parent) { base } else { parent };
+        let opened = open_base(self.project, base).and_then(|dir| match parent.strip_prefix(base) {
+            None | Some("") => Ok(dir),
+            Some(rest) => dir.open_dir(rest.trim_start_matches('/')),
+        });
+        Ok(opened.ok())
+    }
+
+    fn open_or_note(&mut self, folder: &Dir, name: &str, path: &str) -> Result<Option<Dir>> {
+        match folder.kind(name)? {
+            None => Ok(None),
+            Some(EntryKind::Directory) => Ok(Some(folder.open_dir(name)?)),
+            Some(_) => {
+                self.disk.obstacles.push(path.into());
+                Ok(None)
+            }
+        }
+    }
+
+    fn note(&mut self, folder: &Dir, entry: &DirEntry, location: String) -> Result<()> {
+        let found = match entry.kind {
+            EntryKind::Directory => self.appraise(folder, entry, &location),
+            EntryKind::Symlink => match folder.read_link(&entry.name)? {
+                Some(text) => Found::Link(text.to_string_lossy().into_owned()),
+                None => return Ok(()),
+            },
+            EntryKind::File | EntryKind::Other => Found::Other,
+        };
+        self.disk.found.insert(location.into(), found);
+        Ok(())
+    }
+
+    fn appraise(&self, folder: &Dir, entry: &DirEntry, location: &str) -> Found {
+        let Some(listed) = self.disk.listed.get(location).filter(|listed| !listed.link) else {
+            return Found::Folder;
+        };
+        let newer = match (modified(folder, &entry.name), self.written) {
+            (Some(changed), Some(written)) => changed > written,
+            _ => true,
+        };
+        if newer && !says(folder, entry, location, listed) {
+            return Found::Folder;
+        }
+        Found::Listed
+    }
+}
+
+/// Opens the folder that holds an outermost `node_modules`. Links on the way to it are the user's own choice only
+/// outside the project, where a link of the lockfile leads.
+pub(crate) fn open_base(project: &Dir, base: &str) -> Result<Dir, utoo_fs::FsError> {
+    match base {
+        "" => Dir::open(project.path()),
+        _ if base.starts_with("..") => Dir::open(project.path().join(base)),
+        _ => project.open_dir(base),
+    }
+}
+
+/// Whether the package.json of the folder has the name and version that the list says.
+fn says(folder: &Dir, entry: &DirEntry, location: &str, listed: &Entry) -> bool {
+    let Ok(Some(bytes)) = folder.read(entry.name.join("package.json")) else { return false };
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) else { return false };
+    let name = listed.name.as_ref().map_or(name_of_location(location), |name| name.as_str());
+    value["name"].as_str() == Some(name) && value["version"].as_str() == listed.version.as_deref()
+}
+
+/// When something was modified, in nanoseconds since 1970.
+pub(crate) fn modified(folder: &Dir, name: impl AsRef<Path>) -> Option<i128> {
+    let stat = statat(folder, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    Some(i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec))
+}

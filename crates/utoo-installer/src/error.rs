@@ -1,0 +1,174 @@
+//! The one error of this crate: which package, which file, and why.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use utoo_fs::{FsError, PathError};
+use utoo_types::PlatformMismatch;
+
+use crate::FetchError;
+
+/// What this crate's functions return.
+pub type Result<T, E = InstallError> = std::result::Result<T, E>;
+
+/// Why an install failed. Cheap to clone: one failed download may have several waiters.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum InstallError {
+    /// The tarball could not be had.
+    #[error("could not fetch {package}")]
+    Fetch {
+        /// `name@version`.
+        package: String,
+        /// What the source of tarballs said.
+        #[source]
+        source: FetchError,
+    },
+    /// The bytes are not the ones that the lockfile (or the registry) promised.
+    #[error("the tarball of {package} is not what was expected: wanted {wanted}, got {actual}")]
+    Integrity {
+        /// `name@version`.
+        package: String,
+        /// Where the bytes came from.
+        resolved: Arc<str>,
+        /// The integrity that was asked for.
+        wanted: String,
+        /// The integrity of the bytes, by the algorithm that decided.
+        actual: String,
+    },
+    /// The tarball is not one, is cut short, or grows beyond the bound.
+    #[error("the tarball of {package} cannot be unpacked: {problem}")]
+    Tarball {
+        /// `name@version`.
+        package: String,
+        /// What is wrong with it.
+        problem: TarballProblem,
+    },
+    /// A name in a lockfile that does not name a place inside the project's `node_modules` folders.
+    #[error("the lockfile's entry {location:?} is refused: {reason}")]
+    Location {
+        /// The key under `packages`.
+        location: Arc<str>,
+        /// The rule that it breaks.
+        reason: String,
+    },
+    /// A package that cannot run here, and that is not optional.
+    #[error("{package} does not run on this platform: {mismatch}")]
+    Platform {
+        /// `name@version`.
+        package: String,
+        /// Wanted and actual.
+        mismatch: PlatformMismatch,
+    },
+    /// The file system refused.
+    #[error(transparent)]
+    Fs(Arc<FsError>),
+    /// A system call of this crate's own failed.
+    #[error("could not {action} {}", path.display())]
+    Io {
+        /// What was tried, as a verb phrase.
+        action: &'static str,
+        /// The path that it was tried on.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: Arc<std::io::Error>,
+    },
+    /// A lifecycle script ended with a failure.
+    #[error("the script {event:?} of {package} failed ({outcome}): {command}")]
+    Script {
+        /// The name of the package, or the folder where it has none.
+        package: String,
+        /// `postinstall` and its like.
+        event: String,
+        /// The command line.
+        command: String,
+        /// `exit code 3` or `signal 9`.
+        outcome: String,
+        /// What a parent process would exit with.
+        exit_code: i32,
+        /// The end of what it wrote, both streams, where it was captured.
+        output: String,
+    },
+    /// The task that did the work is gone: the runtime is shutting down.
+    #[error("the install was cancelled while {package} was on its way")]
+    Cancelled {
+        /// `name@version`.
+        package: String,
+    },
+}
+
+impl InstallError {
+    /// A stable code: npm's where npm has one.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Fetch { source, .. } => source.code,
+            Self::Integrity { .. } => "EINTEGRITY",
+            Self::Tarball { problem, .. } => problem.code(),
+            Self::Location { .. } => "EBADLOCATION",
+            Self::Platform { .. } => "EBADPLATFORM",
+            Self::Fs(error) => error.code(),
+            Self::Io { source, .. } => io_code(source),
+            Self::Script { .. } => "ELIFECYCLE",
+            Self::Cancelled { .. } => "ECANCELED",
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.into(), source: Arc::new(source) }
+    }
+}
+
+impl From<FsError> for InstallError {
+    fn from(error: FsError) -> Self {
+        Self::Fs(Arc::new(error))
+    }
+}
+
+fn io_code(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "ENOENT",
+        std::io::ErrorKind::PermissionDenied => "EACCES",
+        std::io::ErrorKind::StorageFull => "ENOSPC",
+        _ => "EIO",
+    }
+}
+
+/// What can be wrong with a tarball.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TarballProblem {
+    /// The gzip stream is damaged or cut short.
+    #[error("its compression is damaged ({0})")]
+    Compression(String),
+    /// It inflates beyond `max(512 MiB, 20 x compressed)`.
+    #[error("it inflates to more than {limit} bytes, which is more than any package needs")]
+    Bomb {
+        /// The bound, in bytes.
+        limit: u64,
+    },
+    /// No tar archive at all.
+    #[error("it is not a tar archive")]
+    NotTar,
+    /// The archive ends inside an entry.
+    #[error("it is cut short inside {0:?}")]
+    Truncated(String),
+    /// More files than [`crate::MAX_FILES`].
+    #[error("it holds more than {limit} files")]
+    TooManyFiles {
+        /// The bound.
+        limit: usize,
+    },
+    /// An entry whose name leads out of the package.
+    #[error(transparent)]
+    Path(#[from] PathError),
+}
+
+impl TarballProblem {
+    /// A stable code. `TAR_BAD_ARCHIVE` is npm's.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Compression(_) | Self::NotTar | Self::Truncated(_) => "TAR_BAD_ARCHIVE",
+            Self::Bomb { .. } | Self::TooManyFiles { .. } => "ETARBALLSIZE",
+            Self::Path(error) => error.code(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a package says about itself, once it is unpacked.
+//!
+//! Abbreviated metadata lacks `license`, knows nothing of `directories.bin`, and remote tarballs have no metadata at all.
+//! The store keeps these few fields beside the list of files, so that a warm install need not read a package.json.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoo_types::Manifest;
+
+use crate::archive::ArchiveFile;
+
+/// Fields of a package's own package.json, normalised as npm normalises them, and what its files tell.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackageFacts {
+    /// `name`; empty where there is none.
+    #[serde(default)]
+    pub name: String,
+    /// `version`, as it is written; empty where there is none.
+    #[serde(default)]
+    pub version: String,
+    /// `license`, normalised; `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<Value>,
+    /// Whether npm would have a script to run when it installs the package: `preinstall`, `install`, `postinstall`, or a
+    /// binding.gyp that implies `install`.
+    #[serde(default)]
+    pub has_install_script: bool,
+    /// Whether the tarball holds an npm-shrinkwrap.json at its root.
+    #[serde(default)]
+    pub has_shrinkwrap: bool,
+    /// Command name to path inside the package, both checked to stay inside; from `bin`, else from `directories.bin`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bin: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl PackageFacts {
+    /// Reads them from the files of a package. A missing or broken package.json gives empty facts, as npm installs such
+    /// a package all the same.
+    pub(crate) fn of_files(files: &[ArchiveFile<'_>]) -> Self {
+        let find = |path: &str| files.binary_search_by(|file| file.path.as_str().cmp(path)).ok();
+        let text = find("package.json").map(|at| files[at].bytes).unwrap_or_default();
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let value = serde_json::from_slice::<Value>(text).unwrap_or_default();
+        let manifest = Manifest::from_value(&value);
+        let bin = match manifest.bin.is_empty() {
+            true => bin_of_directory(&value, files),
+            false => manifest.bin.clone(),
+        };
+        Self {
+            name: manifest.name.to_string(),
+            version: manifest.raw_version.to_string(),
+            license: manifest.license,
+            has_install_script: has_install_script(&value, find("binding.gyp").is_some()),
+            has_shrinkwrap: find("npm-shrinkwrap.json").is_some(),
+            bin,
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    pub(crate) fn from_json(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+}
+
+/// Whether installing the package with this package.json would run something.
+pub(crate) fn has_install_script(package_json: &Value, binding_gyp: bool) -> bool {
+    let script = |name: &str| package_json["scripts"][name].as_str().is_some_and(|text| !text.is_empty());
+    let gyp = binding_gyp && package_json["gypfile"] != Value::Bool(false);
+    script("preinstall") || script("install") || script("postinstall") || gyp
+}
+
+/// Every file directly or further below `directories.bin` is a command of its file name; hidden ones are not.
+fn bin_of_directory(package_json: &Value, files: &[ArchiveFile<'_>]) -> Vec<(Arc<str>, Arc<str>)> {
+    if !package_json["bin"].is_null() {
+        return Vec::new();
+    }
+    let Some(directory) = package_json["directories"]["bin"].as_str() else { return Vec::new() };
+    let directory = directory.trim_start_matches("./").trim_matches('/');
+    if utoo_fs::check_relative(directory).is_err() {
+        return Vec::new();
+    }
+    let mut bins: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+    for file in files {
+        let Some(below) = file.path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')) else {
+            continue;
+        };
+        let hidden = below.split('/').any(|component| component.starts_with('.'));
+        let name = below.rsplit('/').next().unwrap_or(below);
+        if !hidden && !bins.iter().any(|(known, _)| &**known == name) {
+            bins.push((name.into(), file.path.as_str().into()));
+        }
+    }
+    bins
+}

@@ -1,0 +1,201 @@
+//! Downloads: each tarball once, so many at a time, so many bytes at a time.
+//!
+//! A download is a task: look in the store, else ask the source, then verify and unpack on rayon. It starts when the
+//! resolver has chosen a version, and whoever wants the package later waits for the same task.
+//!
+//! **Bounds**: at most [`Limits::downloads`] requests are open, and none is begun while more than
+//! [`Limits::held_bytes`] of bodies wait to be unpacked. What one body may inflate to is bounded in `inflate.rs`, and as
+//! many are inflated as rayon has threads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use rustc_hash::FxHashMap;
+use tokio::sync::{Notify, Semaphore, oneshot};
+
+use crate::events::{EventSink, InstallEvent};
+use crate::source::{PackageRequest, TarballRequest, TarballSource};
+use crate::store::{Store, StoreKey, StoredPackage};
+use crate::{InstallError, Result};
+
+/// How much may be under way at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Open requests for tarballs.
+    pub downloads: usize,
+    /// Compressed bytes that wait for a thread before the next request waits with them.
+    pub held_bytes: u64,
+}
+
+impl Default for Limits {
+    /// 64 requests and 32 MiB: enough to keep two cores and 1 Gbit/s busy at 20 ms of latency.
+    fn default() -> Self {
+        Self { downloads: 64, held_bytes: 32 << 20 }
+    }
+}
+
+/// A package that is in the store now, and how it got there.
+#[derive(Debug, Clone)]
+pub(crate) struct Obtained {
+    pub(crate) stored: StoredPackage,
+    /// Compressed bytes that came over the wire; `None` where it was in the store.
+    pub(crate) downloaded: Option<u64>,
+}
+
+type Task = Shared<BoxFuture<'static, Result<Obtained>>>;
+
+/// The downloads of one installer.
+pub(crate) struct Downloads<S> {
+    shared: Arc<Inner<S>>,
+}
+
+struct Inner<S> {
+    source: Arc<S>,
+    store: Store,
+    limits: Limits,
+    slots: Semaphore,
+    held: AtomicU64,
+    released: Notify,
+    bytes: AtomicU64,
+    events: EventSink,
+    tasks: Mutex<FxHashMap<TaskKey, Task>>,
+}
+
+/// What makes two requests one: the content where it is known, else the place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum TaskKey {
+    Content(StoreKey),
+    Place(Arc<str>),
+}
+
+impl TaskKey {
+    pub(crate) fn of(request: &PackageRequest) -> Self {
+        match StoreKey::of(request) {
+            Some(key) => Self::Content(key),
+            None => Self::Place(request.resolved.clone()),
+        }
+    }
+}
+
+/// What is known of a download without waiting for it.
+pub(crate) enum Progress {
+    /// Nobody asked for it.
+    Unknown,
+    /// It is under way.
+    Pending,
+    /// It is in the store.
+    Done(Obtained),
+}
+
+impl<S: TarballSource> Downloads<S> {
+    pub(crate) fn new(source: Arc<S>, store: Store, limits: Limits, events: EventSink) -> Self {
+        let slots = Semaphore::new(limits.downloads.max(1));
+        let (held, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        let released = Notify::new();
+        let tasks = Mutex::default();
+        Self {
+            shared: Arc::new(Inner { source, store, limits, slots, held, released, bytes, events, tasks }),
+        }
+    }
+
+    /// Starts a download unless it has been started. To be called within a tokio runtime.
+    pub(crate) fn start(&self, request: PackageRequest) -> Task {
+        let mut tasks = self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = TaskKey::of(&request);
+        if let Some(task) = tasks.get(&key) {
+            return task.clone();
+        }
+        let inner = self.shared.clone();
+        let cancelled = InstallError::Cancelled { package: request.label() };
+        let spawned = tokio::spawn(async move { inner.obtain(request).await });
+        let task = spawned.map(|joined| joined.unwrap_or(Err(cancelled))).boxed().shared();
+        tasks.insert(key, task.clone());
+        task
+    }
+
+    pub(crate) fn progress(&self, key: &TaskKey) -> Progress {
+        let tasks = self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        match tasks.get(key).map(|task| task.peek()) {
+            None => Progress::Unknown,
+            Some(Some(Ok(obtained))) => Progress::Done(obtained.clone()),
+            Some(_) => Progress::Pending,
+        }
+    }
+
+    /// Forgets a download, so that the next [`Downloads::start`] asks again: its entry in the store is damaged.
+    pub(crate) fn forget(&self, key: &TaskKey) {
+        self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// Compressed bytes so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.shared.bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl<S: TarballSource> Inner<S> {
+    async fn obtain(self: Arc<Self>, request: PackageRequest) -> Result<Obtained> {
+        if let Some(key) = StoreKey::of(&request) {
+            let store = self.store.clone();
+            if let Some(stored) = on_rayon(&request, move || store.lookup(&key)).await? {
+                return Ok(Obtained { stored, downloaded: None });
+            }
+        }
+        let body = self.fetch(&request).await?;
+        let length = body.len() as u64;
+        let (store, wanted) = (self.store.clone(), request.clone());
+        let stored = on_rayon(&request, move || store.insert(&wanted, &body)).await;
+        self.held.fetch_sub(length, Ordering::AcqRel);
+        self.released.notify_waiters();
+        let stored = stored??;
+        (self.events)(InstallEvent::Downloaded { package: request.label().into(), bytes: length });
+        Ok(Obtained { stored, downloaded: Some(length) })
+    }
+
+    /// Fetches a body, which counts as held from then on.
+    async fn fetch(&self, request: &PackageRequest) -> Result<Bytes> {
+        let closed = |_| InstallError::Cancelled { package: request.label() };
+        let _slot = self.slots.acquire().await.map_err(closed)?;
+        self.until_released().await;
+        (self.events)(InstallEvent::DownloadStarted { package: request.label().into() });
+        let tarball = TarballRequest {
+            name: request.name.clone(),
+            resolved: request.resolved.clone(),
+            integrity: request.integrity.clone(),
+        };
+        let fetched = self.source.fetch(&tarball).await;
+        let body = fetched.map_err(|source| InstallError::Fetch { package: request.label(), source })?;
+        self.held.fetch_add(body.len() as u64, Ordering::AcqRel);
+        self.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+        Ok(body)
+    }
+
+    async fn until_released(&self) {
+        loop {
+            let released = self.released.notified();
+            // Registered before the look, so that a release between the two is not missed.
+            if self.held.load(Ordering::Acquire) <= self.limits.held_bytes {
+                return;
+            }
+            released.await;
+        }
+    }
+}
+
+/// Runs CPU work on rayon; the async task waits for it.
+pub(crate) async fn on_rayon<T: Send + 'static>(
+    request: &PackageRequest,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let (sender, receiver) = oneshot::channel();
+    // A receiver that is gone no longer wants the result.
+    rayon::spawn(move || drop(sender.send(work())));
+    receiver.await.map_err(|_| InstallError::Cancelled { package: request.label() })
+}

@@ -1,0 +1,97 @@
+//! Gzip, whole buffer to whole buffer.
+//!
+//! libdeflate needs to know the size of its output. The last four bytes of a gzip stream say it (ISIZE), which is right
+//! for a stream of one member, and only a hint from outside: it is bounded by the compressed length times deflate's
+//! highest ratio, and by the limit on bombs. Where it is wrong, or where a second member may follow, flate2 reads the
+//! stream piece by piece. libdeflate takes 0.022 s for what zlib-rs takes 0.047 s for (25.7 MB, one thread).
+
+use std::io::Read;
+
+use libdeflater::Decompressor;
+
+use crate::TarballProblem;
+
+/// No tarball may inflate to more than this, unless [`BOMB_RATIO`] times its compressed length is more.
+pub const BOMB_FLOOR: u64 = 512 << 20;
+
+/// See [`BOMB_FLOOR`]: source text compresses 3 to 8 times.
+pub const BOMB_RATIO: u64 = 20;
+
+/// Deflate's highest ratio is 1,032 to 1.
+const DEFLATE_RATIO: u64 = 1032;
+
+const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// A decompressor and its output buffer, to be used again: fresh pages cost more than inflating into old ones.
+pub(crate) struct Inflater {
+    decompressor: Decompressor,
+    buffer: Vec<u8>,
+}
+
+/// Buffers beyond this are given back to the system between packages.
+const KEPT_BUFFER: usize = 4 << 20;
+
+impl Inflater {
+    pub(crate) fn new() -> Self {
+        Self { decompressor: Decompressor::new(), buffer: Vec::new() }
+    }
+
+    /// The tar archive in `tarball`. What does not start as gzip does is taken for plain tar, as npm takes it.
+    pub(crate) fn inflate<'a>(&'a mut self, tarball: &'a [u8]) -> Result<&'a [u8], TarballProblem> {
+        if !tarball.starts_with(&GZIP_MAGIC) {
+            return Ok(tarball);
+        }
+        let limit = limit_for(tarball.len());
+        match self.whole(tarball, limit) {
+            Some(length) => Ok(&self.buffer[..length]),
+            None => self.piecewise(tarball, limit),
+        }
+    }
+
+    /// Gives large buffers back.
+    pub(crate) fn settle(&mut self) {
+        if self.buffer.capacity() > KEPT_BUFFER {
+            self.buffer = Vec::new();
+        }
+    }
+
+    fn whole(&mut self, tarball: &[u8], limit: u64) -> Option<usize> {
+        let hint = size_hint(tarball, limit)?;
+        if self.buffer.len() < hint {
+            self.buffer.resize(hint, 0);
+        }
+        let length = self.decompressor.gzip_decompress(tarball, &mut self.buffer[..hint]).ok()?;
+        (length == hint).then_some(length)
+    }
+
+    fn piecewise(&mut self, tarball: &[u8], limit: u64) -> Result<&[u8], TarballProblem> {
+        self.buffer.clear();
+        let mut rest = tarball;
+        while rest.starts_with(&GZIP_MAGIC) {
+            let mut decoder = flate2::bufread::GzDecoder::new(rest);
+            let room = limit.saturating_sub(self.buffer.len() as u64) + 1;
+            let read = decoder.by_ref().take(room).read_to_end(&mut self.buffer);
+            read.map_err(|error| TarballProblem::Compression(error.to_string()))?;
+            if self.buffer.len() as u64 > limit {
+                self.buffer = Vec::new();
+                return Err(TarballProblem::Bomb { limit });
+            }
+            rest = decoder.into_inner();
+        }
+        // What follows the last member is padding, and ignored, as zlib does.
+        Ok(&self.buffer)
+    }
+}
+
+fn limit_for(compressed: usize) -> u64 {
+    BOMB_FLOOR.max(compressed as u64 * BOMB_RATIO)
+}
+
+/// The size that the stream says it has, where that is believable and no second member can follow.
+fn size_hint(tarball: &[u8], limit: u64) -> Option<usize> {
+    let isize_bytes: [u8; 4] = tarball.last_chunk().copied()?;
+    let hint = u64::from(u32::from_le_bytes(isize_bytes));
+    let believable = hint > 0 && hint <= limit && hint <= tarball.len() as u64 * DEFLATE_RATIO;
+    let single = memchr::memmem::find(&tarball[GZIP_MAGIC.len()..], &GZIP_MAGIC).is_none();
+    (believable && single).then_some(hint as usize)
+}

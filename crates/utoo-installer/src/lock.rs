@@ -1,0 +1,51 @@
+//! One install at a time in a project.
+//!
+//! The lock is the kernel's, on the `node_modules` folder itself: no file is left behind, and it ends with its process.
+
+use rustix::fs::{FlockOperation, flock, fstat};
+use rustix::io::Errno;
+use utoo_fs::Dir;
+
+use crate::{InstallError, Result};
+
+/// Held until it is dropped.
+pub(crate) struct ModulesLock {
+    _modules: Dir,
+}
+
+impl ModulesLock {
+    /// Makes `node_modules` where missing, and takes the lock on it; waits while another process holds it. Blocks the
+    /// thread. File systems without such locks (some network shares) give none, and the install goes on, as npm's does.
+    pub(crate) fn acquire(project: &Dir, on_wait: &dyn Fn()) -> Result<Self> {
+        loop {
+            let modules = project.ensure_dir("node_modules")?;
+            if flock(&modules, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
+                return Ok(Self { _modules: modules });
+            }
+            on_wait();
+            lock_blocking(&modules)?;
+            // Whoever held it may have removed the folder: then the lock is on nothing.
+            if is_still_there(project, &modules) {
+                return Ok(Self { _modules: modules });
+            }
+        }
+    }
+}
+
+fn lock_blocking(modules: &Dir) -> Result<()> {
+    loop {
+        match flock(modules, FlockOperation::LockExclusive) {
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(InstallError::io("lock", modules.path(), error.into())),
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+fn is_still_there(project: &Dir, modules: &Dir) -> bool {
+    let Ok(now) = project.open_dir("node_modules") else { return false };
+    match (fstat(&now), fstat(modules)) {
+        (Ok(now), Ok(locked)) => (now.st_dev, now.st_ino) == (locked.st_dev, locked.st_ino),
+        _ => false,
+    }
+}

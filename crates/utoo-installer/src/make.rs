@@ -1,0 +1,306 @@
+//! Making what the plan adds and changes: first what is in the store, all at once on rayon; then, as it arrives, what is
+//! not. And then moving it into place.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::sync::oneshot;
+use utoo_fs::{Dir, LinkMode};
+use utoo_lockfile::{Entry, Lockfile, name_of_location};
+use utoo_types::PackageName;
+
+use crate::bins::command_target;
+use crate::fetch::{Downloads, Obtained, Progress, TaskKey, on_rayon};
+use crate::link::{LinkFailure, Linking, link_package};
+use crate::place::{Places, Publisher, Staged};
+use crate::plan::{Action, DiskState, Plan, Shape, Step, is_below};
+use crate::select::{Selection, base_of, label_of};
+use crate::source::{PackageRequest, TarballSource};
+use crate::store::{PackageIndex, StoreKey, StoredPackage};
+use crate::{InstallError, Result};
+
+/// Everything that one install works on. It does not change while it runs.
+pub(crate) struct Job {
+    pub(crate) project: Dir,
+    pub(crate) tree: Lockfile,
+    pub(crate) selection: Selection,
+    pub(crate) disk: DiskState,
+    pub(crate) plan: Plan,
+    pub(crate) places: Places,
+    /// Locations whose install scripts will run: they get private copies.
+    pub(crate) allowed: FxHashSet<Arc<str>>,
+    pub(crate) link_mode: LinkMode,
+    /// What comes inside a package's tarball, by the package's location.
+    pub(crate) bundled: FxHashMap<Arc<str>, Vec<Arc<str>>>,
+}
+
+/// What was made, by the number of the step.
+#[derive(Default)]
+pub(crate) struct Made {
+    /// Finished packages that still have to be moved to their place.
+    staged: FxHashMap<usize, Staged>,
+    /// The index of each package that was made.
+    pub(crate) indexes: FxHashMap<usize, Arc<PackageIndex>>,
+    downloaded: usize,
+    from_cache: usize,
+}
+
+impl Made {
+    pub(crate) fn downloaded(&self) -> usize {
+        self.downloaded
+    }
+
+    pub(crate) fn from_cache(&self) -> usize {
+        self.from_cache
+    }
+}
+
+/// One package that was made.
+struct MadeOne {
+    step: usize,
+    /// `None` where it is in its place already.
+    staged: Option<Staged>,
+    index: Arc<PackageIndex>,
+}
+
+/// How often a package is fetched again because its entry in the store is damaged.
+const REPAIRS: usize = 2;
+
+/// Makes every package that the plan adds or changes.
+pub(crate) async fn make_all<S: TarballSource>(
+    job: &Arc<Job>,
+    downloads: &Arc<Downloads<S>>,
+) -> Result<Made> {
+    let (job_, downloads_) = (job.clone(), downloads.clone());
+    let (sender, receiver) = oneshot::channel();
+    rayon::spawn(move || drop(sender.send(make_present(&job_, &downloads_))));
+    let cancelled = |_| InstallError::Cancelled { package: "the project".to_owned() };
+    let (mut made, missing) = receiver.await.map_err(cancelled)??;
+    let mut waiting: FuturesUnordered<_> =
+        missing.into_iter().map(|group| make_missing(job.clone(), downloads.clone(), group)).collect();
+    while let Some(group) = waiting.next().await {
+        let (packages, downloaded) = group?;
+        let first = usize::from(downloaded.is_some());
+        made.downloaded += first;
+        made.from_cache += packages.len() - first.min(packages.len());
+        packages.into_iter().for_each(|one| made.take(one));
+    }
+    Ok(made)
+}
+
+impl Made {
+    fn take(&mut self, one: MadeOne) {
+        self.indexes.insert(one.step, one.index);
+        if let Some(staged) = one.staged {
+            self.staged.insert(one.step, staged);
+        }
+    }
+}
+
+/// Packages of the same tarball, wherever they go.
+struct Group {
+    request: PackageRequest,
+    steps: Vec<usize>,
+}
+
+/// Makes what is in the store or was prefetched; gives the rest, grouped by tarball.
+fn make_present<S: TarballSource>(job: &Job, downloads: &Downloads<S>) -> Result<(Made, Vec<Group>)> {
+    let steps: Vec<usize> =
+        (0..job.plan.steps.len()).filter(|at| makes_package(&job.plan.steps[*at])).collect();
+    let prefetched = AtomicUsize::new(0);
+    let outcome = steps.par_iter().with_max_len(4).map(|&at| {
+        let request = request_for(job, at)?;
+        let Some(obtained) = present(downloads, &request) else { return Ok(Err((at, request))) };
+        match make_one(job, at, &obtained.stored) {
+            Ok(one) => {
+                prefetched.fetch_add(usize::from(obtained.downloaded.is_some()), Ordering::Relaxed);
+                Ok(Ok(one))
+            }
+            Err(LinkFailure::Damaged) => {
+                discard(&obtained.stored, downloads, &request);
+                Ok(Err((at, request)))
+            }
+            Err(LinkFailure::Failed(error)) => Err(error),
+        }
+    });
+    let mut made = Made::default();
+    let mut missing: FxHashMap<TaskKey, Group> = FxHashMap::default();
+    for result in outcome.collect::<Result<Vec<_>>>()? {
+        match result {
+            Ok(one) => {
+                made.from_cache += 1;
+                made.take(one);
+            }
+            Err((at, request)) => {
+                let key = TaskKey::of(&request);
+                missing.entry(key).or_insert_with(|| Group { request, steps: Vec::new() }).steps.push(at);
+            }
+        }
+    }
+    made.downloaded = prefetched.into_inner();
+    made.from_cache -= made.downloaded;
+    let mut groups: Vec<_> = missing.into_values().collect();
+    groups.sort_by_key(|group| group.steps.first().copied());
+    Ok((made, groups))
+}
+
+fn present<S: TarballSource>(downloads: &Downloads<S>, request: &PackageRequest) -> Option<Obtained> {
+    match downloads.progress(&TaskKey::of(request)) {
+        Progress::Done(obtained) => Some(obtained),
+        Progress::Pending => None,
+        Progress::Unknown => {
+            let stored = downloads.store().lookup(&StoreKey::of(request)?)?;
+            Some(Obtained { stored, downloaded: None })
+        }
+    }
+}
+
+/// Waits for a download, and makes its packages.
+async fn make_missing<S: TarballSource>(
+    job: Arc<Job>,
+    downloads: Arc<Downloads<S>>,
+    group: Group,
+) -> Result<(Vec<MadeOne>, Option<u64>)> {
+    let Group { request, steps } = group;
+    for attempt in 0.. {
+        let obtained = downloads.start(request.clone()).await?;
+        let (job_, stored, steps_) = (job.clone(), obtained.stored.clone(), steps.clone());
+        let made = on_rayon(&request, move || {
+            steps_.iter().map(|&at| make_one(&job_, at, &stored)).collect::<Result<Vec<_>, _>>()
+        });
+        match made.await? {
+            Ok(made) => return Ok((made, obtained.downloaded)),
+            Err(LinkFailure::Damaged) if attempt < REPAIRS => discard(&obtained.stored, &downloads, &request),
+            Err(LinkFailure::Failed(error)) => return Err(error),
+            Err(LinkFailure::Damaged) => break,
+        }
+    }
+    let gone = std::io::Error::new(std::io::ErrorKind::NotFound, "its files keep disappearing");
+    Err(InstallError::io("use the store's entry of", PathBuf::from(request.label()), gone))
+}
+
+/// Forgets an entry of the store that lacks a file, so that the package is fetched again.
+fn discard<S: TarballSource>(stored: &StoredPackage, downloads: &Downloads<S>, request: &PackageRequest) {
+    tracing::warn!(package = request.label(), "a file is missing in the store: fetching the package again");
+    downloads.forget(&TaskKey::of(request));
+    downloads.store().discard(&stored.key);
+}
+
+/// Makes one package in the staging folder, and moves it to its place at once where nothing is in the way and no other
+/// package has to be there before.
+fn make_one(job: &Job, at: usize, stored: &StoredPackage) -> Result<MadeOne, LinkFailure> {
+    let step = &job.plan.steps[at];
+    let site = job.places.site(&step.location)?;
+    let (staged, folder) = job.places.stage(site)?;
+    let commands = commands_in(job, &step.location, stored);
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    let mode = if job.allowed.contains(&step.location) { LinkMode::Private } else { job.link_mode };
+    let linking = Linking { mode, route: &site.route, commands: &commands };
+    link_package(stored, &folder, &linking)?;
+    let top = utoo_lockfile::parent_location(&step.location) == Some(base_of(&step.location));
+    let staged = match (step.action, top) {
+        (Action::Add, true) => {
+            job.places.publish(site, &staged, &step.location)?;
+            None
+        }
+        _ => Some(staged),
+    };
+    Ok(MadeOne { step: at, staged, index: stored.index.clone() })
+}
+
+/// The files of a package, and of those bundled in it, that are commands.
+fn commands_in(job: &Job, location: &Arc<str>, stored: &StoredPackage) -> Vec<String> {
+    let entry = &job.tree.packages[location];
+    let own = entry.bin.iter().filter_map(|(_, target)| command_target(target));
+    let mut commands: Vec<String> = own.collect();
+    if entry.bin.is_empty() {
+        // Only a CRLF shebang matters: the store made these executable.
+        commands.extend(stored.index.facts().bin.iter().map(|(_, target)| target.to_string()));
+    }
+    if let Some(bundled) = job.bundled.get(location) {
+        for inner in bundled {
+            let below = inner[location.len()..].trim_start_matches('/');
+            let targets =
+                job.tree.packages[inner].bin.iter().filter_map(|(_, target)| command_target(target));
+            commands.extend(targets.map(|target| format!("{below}/{target}")));
+        }
+    }
+    commands
+}
+
+/// What to ask for the package of a step.
+fn request_for(job: &Job, at: usize) -> Result<PackageRequest> {
+    let location = &job.plan.steps[at].location;
+    let entry = &job.tree.packages[location];
+    let Some(resolved) = entry.resolved.clone() else {
+        return Err(InstallError::Location {
+            location: location.clone(),
+            reason: format!(
+                "{} has no \"resolved\", so nobody knows where to get it",
+                label_of(location, entry)
+            ),
+        });
+    };
+    Ok(PackageRequest {
+        name: package_name(location, entry),
+        version: entry.version.clone().unwrap_or_else(|| "".into()),
+        resolved,
+        integrity: entry.integrity.clone(),
+    })
+}
+
+/// The package's own name: its location's, unless it is an alias.
+pub(crate) fn package_name(location: &str, entry: &Entry) -> PackageName {
+    match &entry.name {
+        Some(name) => name.clone(),
+        None => PackageName::new_unchecked(name_of_location(location)),
+    }
+}
+
+fn makes_package(step: &Step) -> bool {
+    step.shape == Shape::Package && matches!(step.action, Action::Add | Action::Change)
+}
+
+/// Moves everything that was made into place, makes links, and takes away what is not wanted; in order of location, so
+/// that what is above is there before what is below.
+pub(crate) fn publish_all(job: &Job, made: &mut Made) -> Result<()> {
+    let mut publisher = job.places.publisher();
+    for (at, step) in job.plan.steps.iter().enumerate() {
+        match (step.action, &step.shape) {
+            (Action::Keep, _) | (_, Shape::Bundled(_)) => {}
+            (Action::Remove, _) => drop(publisher.clear(&step.location)?),
+            (Action::Add | Action::Change, Shape::Link(text)) => {
+                if step.action == Action::Change {
+                    publisher.clear(&step.location)?;
+                }
+                publisher.link(text, &step.location)?;
+            }
+            (Action::Add | Action::Change, Shape::Package) => {
+                let Some(staged) = made.staged.remove(&at) else { continue };
+                replace(job, &mut publisher, &staged, at)?;
+            }
+        }
+    }
+    job.places.close()
+}
+
+/// Puts a package in the place of another. Packages below it that stay are moved over.
+fn replace(job: &Job, publisher: &mut Publisher<'_>, staged: &Staged, at: usize) -> Result<()> {
+    let location = &job.plan.steps[at].location;
+    let cleared = publisher.clear(location)?;
+    publisher.place(staged, location)?;
+    let Some(cleared) = cleared else { return Ok(()) };
+    let mut moved: Option<&Arc<str>> = None;
+    for step in job.plan.steps[at + 1..].iter().filter(|step| is_below(&step.location, location)) {
+        let with_another = moved.is_some_and(|moved| is_below(&step.location, moved));
+        if step.action == Action::Keep && !matches!(step.shape, Shape::Bundled(_)) && !with_another {
+            publisher.restore(&cleared, location, &step.location)?;
+            moved = Some(&step.location);
+        }
+    }
+    Ok(())
+}

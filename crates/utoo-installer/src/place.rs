@@ -1,0 +1,220 @@
+//! Making packages beside their place, and moving them there.
+//!
+//! Each `node_modules` at a base (the project's, a workspace's) gets a folder `.utoo-staging` for as long as an install
+//! runs. A package is made in there, whole, and renamed to its place; what is in the way is renamed into the staging
+//! folder and removed with it. So a package's folder is absent or whole at every moment, and what a killed process leaves
+//! is one folder, which the next one removes before it does anything. All names are relative to open directories that
+//! were reached without following a link.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustc_hash::FxHashMap;
+use utoo_fs::{Dir, EntryKind, LinkMemory, LinkRoute};
+use utoo_lockfile::{name_of_location, parent_location};
+
+use crate::disk::open_base;
+use crate::plan::is_below;
+use crate::select::base_of;
+use crate::store::Store;
+use crate::{InstallError, Result};
+
+const STAGING: &str = ".utoo-staging";
+
+/// One outermost `node_modules`.
+pub(crate) struct Site {
+    /// The folder that holds it.
+    pub(crate) folder: Dir,
+    staging: Dir,
+    /// What its file system and the store's can do together.
+    pub(crate) route: LinkRoute,
+}
+
+/// All places of one install.
+pub(crate) struct Places {
+    sites: BTreeMap<Arc<str>, Site>,
+    counter: AtomicUsize,
+}
+
+impl Places {
+    /// Makes the `node_modules` of these bases, and an empty staging folder in each. Obstacles must be gone.
+    pub(crate) fn open<'a>(
+        project: &Dir,
+        bases: impl Iterator<Item = &'a str>,
+        store: &Store,
+        memory: &LinkMemory,
+    ) -> Result<Self> {
+        let mut sites = BTreeMap::new();
+        for base in bases {
+            let folder = open_base(project, base)?;
+            let modules = folder.ensure_dir("node_modules")?;
+            modules.remove_tree(STAGING)?;
+            modules.create_dir(STAGING)?;
+            let staging = modules.open_dir(STAGING)?;
+            // The store may not exist yet; then its nearest ancestor is on its file system.
+            let source = store.root().ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+            let route = memory.route(source, staging.path())?;
+            sites.insert(base.into(), Site { folder, staging, route });
+        }
+        Ok(Self { sites, counter: AtomicUsize::new(0) })
+    }
+
+    /// The site of a location, which is one of those that the places were opened for.
+    pub(crate) fn site(&self, location: &str) -> Result<&Site> {
+        self.sites.get(base_of(location)).ok_or_else(|| InstallError::Location {
+            location: location.into(),
+            reason: "no node_modules was opened for it".into(),
+        })
+    }
+
+    /// A new empty folder in the staging folder, and its name there.
+    pub(crate) fn stage(&self, site: &Site) -> Result<(Staged, Dir)> {
+        let name = self.counter.fetch_add(1, Ordering::Relaxed).to_string();
+        site.staging.create_dir(&name)?;
+        let folder = site.staging.open_dir(&name)?;
+        Ok((Staged(name), folder))
+    }
+
+    /// Moves a finished package to a location where nothing is.
+    pub(crate) fn publish(&self, site: &Site, staged: &Staged, location: &str) -> Result<()> {
+        let (parent, name) = split(location);
+        let parent = site.folder.ensure_dir(parent)?;
+        Ok(site.staging.rename(&staged.0, &parent, name)?)
+    }
+
+    /// [`Places::publish`] for many locations in order: the folders on the way are opened once.
+    pub(crate) fn publisher<'a>(&'a self) -> Publisher<'a> {
+        Publisher { places: self, parents: FxHashMap::default() }
+    }
+
+    /// Removes the staging folders with what was moved into them.
+    pub(crate) fn close(&self) -> Result<()> {
+        use rayon::prelude::*;
+        self.sites.par_iter().try_for_each(|(_, site)| {
+            let trash = site.staging.entries()?;
+            trash.par_iter().try_for_each(|entry| site.staging.remove_tree(&entry.name).map(drop))?;
+            let modules = site.folder.open_dir("node_modules")?;
+            modules.remove_dir(STAGING)?;
+            Ok(())
+        })
+    }
+
+    fn trash_name(&self) -> String {
+        format!("old-{}", self.counter.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The name of a finished package in its site's staging folder.
+pub(crate) struct Staged(String);
+
+/// How many directories a [`Publisher`] keeps open.
+const OPEN_PARENTS: usize = 128;
+
+/// Moves things to their places, one after the other.
+pub(crate) struct Publisher<'a> {
+    places: &'a Places,
+    /// Folders below which something was placed, by path relative to the project.
+    parents: FxHashMap<String, Dir>,
+}
+
+impl Publisher<'_> {
+    /// Moves a finished package to a location where nothing is.
+    pub(crate) fn place(&mut self, staged: &Staged, location: &str) -> Result<()> {
+        let site = self.places.site(location)?;
+        let parent = self.parent(site, location)?;
+        Ok(site.staging.rename(&staged.0, parent, split(location).1)?)
+    }
+
+    /// Makes a symbolic link at a location where nothing is.
+    pub(crate) fn link(&mut self, text: &str, location: &str) -> Result<()> {
+        let site = self.places.site(location)?;
+        Ok(self.parent(site, location)?.symlink(text, split(location).1)?)
+    }
+
+    /// Takes away what is at a location, and keeps what is below it and in `keep`: those are moved back with
+    /// [`Publisher::restore`]. `None` where nothing was there.
+    pub(crate) fn clear(&mut self, location: &str) -> Result<Option<Cleared>> {
+        let site = self.places.site(location)?;
+        let (parent, name) = split(location);
+        let parent = match site.folder.open_dir(parent) {
+            Ok(parent) => parent,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let trash = self.places.trash_name();
+        self.parents.retain(|path, _| path != location && !is_below(path, location));
+        match parent.rename(name, &site.staging, &trash) {
+            Ok(()) => Ok(Some(Cleared { trash })),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Moves a package that lay below a cleared location back to its place.
+    pub(crate) fn restore(&mut self, cleared: &Cleared, above: &str, location: &str) -> Result<()> {
+        let site = self.places.site(location)?;
+        let below = location.strip_prefix(above).unwrap_or(location).trim_start_matches('/');
+        let parent = self.parent(site, location)?;
+        Ok(site.staging.rename(Path::new(&cleared.trash).join(below), parent, split(location).1)?)
+    }
+
+    fn parent(&mut self, site: &Site, location: &str) -> Result<&Dir> {
+        let whole = location.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if self.parents.len() >= OPEN_PARENTS {
+            self.parents.clear();
+        }
+        if !self.parents.contains_key(whole) {
+            let opened = site.folder.ensure_dir(split(location).0)?;
+            self.parents.insert(whole.to_owned(), opened);
+        }
+        // Inserted just above.
+        self.parents.get(whole).ok_or_else(|| InstallError::Location {
+            location: location.into(),
+            reason: "its folder could not be opened".into(),
+        })
+    }
+}
+
+/// Where in the staging folder something went that was in the way.
+pub(crate) struct Cleared {
+    trash: String,
+}
+
+/// A location as the folder that holds it, relative to its base, and its name there.
+fn split(location: &str) -> (&str, &str) {
+    let below = location.strip_prefix(base_of(location)).unwrap_or(location).trim_start_matches('/');
+    below.rsplit_once('/').unwrap_or(("", below))
+}
+
+/// Removes folders that a removal left empty: a scope's, a nested `node_modules`. Not those that hold anything.
+pub(crate) fn remove_empty_folders(project: &Dir, removed: &[Arc<str>]) -> Result<()> {
+    for location in removed {
+        let Some(parent) = parent_location(location) else { continue };
+        let Ok(base) = open_base(project, base_of(location)) else { continue };
+        let below = parent.strip_prefix(base_of(location)).unwrap_or(parent).trim_start_matches('/');
+        let modules =
+            if below.is_empty() { "node_modules".to_owned() } else { format!("{below}/node_modules") };
+        let Ok(modules_dir) = base.open_dir(&modules) else { continue };
+        if let Some((scope, _)) = name_of_location(location).split_once('/') {
+            remove_if_empty(&modules_dir, scope)?;
+        }
+        if below.is_empty() {
+            continue;
+        }
+        remove_if_empty(&modules_dir, ".bin")?;
+        remove_if_empty(&base, &modules)?;
+    }
+    Ok(())
+}
+
+fn remove_if_empty(folder: &Dir, name: &str) -> Result<()> {
+    if folder.kind(name)? != Some(EntryKind::Directory) {
+        return Ok(());
+    }
+    match folder.remove_dir(name) {
+        Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => removed.map(drop).map_err(Into::into),
+    }
+}

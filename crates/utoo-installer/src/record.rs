@@ -1,0 +1,168 @@
+//! What an install writes down: the completed tree, and npm's hidden lockfile.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+use utoo_fs::Dir;
+use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location};
+use utoo_types::Integrity;
+
+use crate::Result;
+use crate::bins::Commands;
+use crate::disk::HIDDEN_LOCKFILE;
+use crate::facts::PackageFacts;
+use crate::installer::Completion;
+use crate::make::{Job, Made};
+use crate::plan::{Action, DiskState, Plan, Shape};
+use crate::select::{Selection, is_in_modules};
+
+/// Takes what is about to change out of the hidden lockfile: from here on, until the install has ended, it lists only
+/// what is certain to stay as it is. Written only where it listed anything of that.
+pub(crate) fn disown(project: &Dir, folder: &Path, disk: &DiskState, plan: &Plan) -> Result<()> {
+    let kept: FxHashSet<&Arc<str>> = plan.with(Action::Keep).map(|step| &step.location).collect();
+    if disk.listed.keys().all(|location| kept.contains(location)) {
+        return Ok(());
+    }
+    let mut hidden = Lockfile::default();
+    let listed = disk.listed.iter().filter(|(location, _)| kept.contains(location));
+    hidden.packages.extend(listed.map(|(location, entry)| (location.clone(), entry.clone())));
+    project.remove_file(HIDDEN_LOCKFILE)?;
+    Ok(utoo_fs::write_atomic(folder.join(HIDDEN_LOCKFILE), hidden.to_hidden_text())?)
+}
+
+/// The tree, with what the packages say about themselves where that is asked for and missing.
+pub(crate) fn completed(job: &Job, made: &Made, completion: &Completion) -> Lockfile {
+    let mut tree = job.tree.clone();
+    for (at, step) in job.plan.steps.iter().enumerate() {
+        let Some(entry) = tree.packages.get_mut(&step.location) else { continue };
+        if !completion.covers(&step.location) {
+            continue;
+        }
+        match (made.indexes.get(&at), job.disk.listed.get(&step.location)) {
+            (Some(index), _) => {
+                if entry.integrity.is_none() && takes_integrity(entry) {
+                    entry.integrity = Integrity::parse(index.integrity()).ok();
+                }
+                complete(entry, index.facts());
+            }
+            (None, Some(listed)) if step.action == Action::Keep => complete_from_listed(entry, listed),
+            _ => {}
+        }
+    }
+    tree
+}
+
+/// npm writes no integrity for git dependencies, since packing them need not give the same bytes each time.
+fn takes_integrity(entry: &Entry) -> bool {
+    entry.resolved.as_deref().is_some_and(|resolved| !resolved.starts_with("git+"))
+}
+
+fn complete(entry: &mut Entry, facts: PackageFacts) {
+    entry.license = entry.license.take().or(facts.license);
+    entry.has_install_script |= facts.has_install_script;
+    entry.has_shrinkwrap |= facts.has_shrinkwrap;
+    if entry.bin.is_empty() {
+        entry.bin = facts.bin;
+    }
+}
+
+fn complete_from_listed(entry: &mut Entry, listed: &Entry) {
+    entry.license = entry.license.take().or_else(|| listed.license.clone());
+    entry.has_install_script |= listed.has_install_script;
+    entry.has_shrinkwrap |= listed.has_shrinkwrap;
+    if entry.bin.is_empty() {
+        entry.bin = listed.bin.clone();
+    }
+    if entry.integrity.is_none() && takes_integrity(entry) {
+        entry.integrity = listed.integrity.clone();
+    }
+}
+
+/// The commands of everything that is on disk. Those of a package whose entry names none come from the package itself.
+pub(crate) fn commands<'a>(
+    job: &'a Job,
+    made: &Made,
+    tree: &'a Lockfile,
+    project: &Path,
+) -> Vec<Commands<'a>> {
+    let mut commands = Vec::new();
+    for (at, step) in job.plan.steps.iter().enumerate().filter(|(_, step)| step.action != Action::Remove) {
+        let Some(entry) = tree.get(&step.location) else { continue };
+        let (bin, linked_folder) = match (&step.shape, entry.resolved.as_deref()) {
+            (Shape::Link(_), Some(target)) => {
+                let bin = tree.get(target).map(|folder| folder.bin.clone()).unwrap_or_default();
+                (bin, Some(project.join(target)))
+            }
+            _ if !entry.bin.is_empty() => (entry.bin.clone(), None),
+            _ => match (made.indexes.get(&at), job.disk.listed.get(&step.location)) {
+                (Some(index), _) => (index.facts().bin, None),
+                (None, Some(listed)) => (listed.bin.clone(), None),
+                (None, None) => continue,
+            },
+        };
+        if !bin.is_empty() {
+            commands.push(Commands { location: &step.location, bin, linked_folder });
+        }
+    }
+    commands
+}
+
+/// The parents below which something was changed or removed: their `.bin` may hold links that nobody wants.
+pub(crate) fn touched(plan: &Plan) -> Vec<Arc<str>> {
+    let steps = plan.steps.iter().filter(|step| matches!(step.action, Action::Change | Action::Remove));
+    let parents: FxHashSet<&str> = steps.filter_map(|step| parent_location(&step.location)).collect();
+    parents.into_iter().map(Arc::from).collect()
+}
+
+/// Writes the list of what is on disk, if it is not what is there already. It is written after all folders were made, so
+/// that it is newer than each of them: npm takes an older one for outdated.
+pub(crate) fn write_hidden(project: &Path, job: &Job, tree: &Lockfile) -> Result<()> {
+    let mut hidden =
+        Lockfile { name: tree.name.clone(), version: tree.version.clone(), ..Lockfile::default() };
+    let targets: FxHashSet<&str> = tree
+        .packages
+        .iter()
+        .filter(|(location, entry)| entry.link && job.selection.wanted.contains(*location))
+        .filter_map(|(_, entry)| entry.resolved.as_deref())
+        .collect();
+    for (location, entry) in &tree.packages {
+        let is_there = match is_in_modules(location) {
+            true => job.selection.wanted.contains(location),
+            false => targets.contains(&**location),
+        };
+        if is_there {
+            hidden.packages.insert(location.clone(), entry.clone());
+        }
+    }
+    let text = hidden.to_hidden_text();
+    let path = project.join(HIDDEN_LOCKFILE);
+    let unchanged = job.plan.is_empty() && std::fs::read(&path).is_ok_and(|there| there == text.as_bytes());
+    if unchanged {
+        return Ok(());
+    }
+    Ok(utoo_fs::write_atomic(path, text)?)
+}
+
+/// Gives the hidden lockfile the time of now.
+pub(crate) fn touch_hidden(project: &Path) -> Result<()> {
+    let path = project.join(HIDDEN_LOCKFILE);
+    let text = std::fs::read(&path).map_err(|error| crate::InstallError::io("read", &path, error))?;
+    Ok(utoo_fs::write_atomic(path, text)?)
+}
+
+/// The `node_modules` folders of what is on disk, and their scopes, relative to the project.
+pub(crate) fn folders(selection: &Selection) -> Vec<PathBuf> {
+    let mut folders: FxHashSet<&str> = FxHashSet::default();
+    for location in &selection.wanted {
+        let name = name_of_location(location);
+        let modules = location[..location.len() - name.len()].trim_end_matches('/');
+        folders.insert(modules);
+        if name.contains('/') {
+            folders.extend(location.rsplit_once('/').map(|(scope, _)| scope));
+        }
+    }
+    let mut folders: Vec<_> = folders.into_iter().map(PathBuf::from).collect();
+    folders.sort();
+    folders
+}

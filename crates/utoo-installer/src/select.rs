@@ -1,0 +1,231 @@
+//! Which packages of the tree belong on this machine's disk: all but those that `--omit` leaves out, and those optional
+//! ones that do not run here. Pure.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde_json::Value;
+use utoo_config::Omit;
+use utoo_lockfile::{
+    Entry, LocationKind, Lockfile, ancestors, name_of_location, nested_location, validate_location,
+};
+use utoo_types::{Platform, PlatformList, PlatformLists, PlatformMismatch};
+
+use crate::{InstallError, Result};
+
+/// What to do with a package that is not optional and does not run here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PlatformCheck {
+    /// Refuse the install: `EBADPLATFORM`.
+    #[default]
+    Enforce,
+    /// Install it all the same (`--force`).
+    Ignore,
+}
+
+/// The packages to have on disk.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Selection {
+    /// Locations below a `node_modules`, links included.
+    pub(crate) wanted: FxHashSet<Arc<str>>,
+    /// Locations that are in the tree and not wanted.
+    pub(crate) left_out: FxHashSet<Arc<str>>,
+}
+
+/// Chooses, and refuses locations that lead out of the project.
+pub(crate) fn select(
+    tree: &Lockfile,
+    omit: Omit,
+    platform: &Platform,
+    check: PlatformCheck,
+) -> Result<Selection> {
+    validate(tree)?;
+    let failed = failing(tree, platform, check)?;
+    let broken = with_dependents(tree, failed);
+    let orphaned = orphans(tree, &broken);
+    let mut selection = Selection::default();
+    for (location, entry) in &tree.packages {
+        if !is_in_modules(location) {
+            continue;
+        }
+        let out = is_omitted(entry, omit) || broken.contains(location) || orphaned.contains(location);
+        let set = if out { &mut selection.left_out } else { &mut selection.wanted };
+        set.insert(location.clone());
+    }
+    Ok(selection)
+}
+
+/// Whether a location is a package's place, and not the root's or a workspace's folder.
+pub(crate) fn is_in_modules(location: &str) -> bool {
+    utoo_lockfile::parent_location(location).is_some()
+}
+
+/// The folder that holds the outermost `node_modules` of a location: `""` for most, `packages/a` for what a workspace
+/// has of its own, `../b` for a linked folder outside the project.
+pub(crate) fn base_of(location: &str) -> &str {
+    if location.starts_with("node_modules/") {
+        return "";
+    }
+    location.find("/node_modules/").map_or(location, |at| &location[..at])
+}
+
+fn validate(tree: &Lockfile) -> Result<()> {
+    let mut targets = FxHashSet::default();
+    for entry in tree.packages.values().filter(|entry| entry.link) {
+        targets.extend(entry.resolved.as_deref());
+    }
+    for location in tree.packages.keys() {
+        let refuse =
+            |reason: &str| InstallError::Location { location: location.clone(), reason: reason.to_owned() };
+        match validate_location(location).map_err(|error| refuse(error.reason))? {
+            LocationKind::Outside if !targets.contains(base_of(location)) => {
+                return Err(refuse("it is outside the project, and no link of the lockfile leads there"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_omitted(entry: &Entry, omit: Omit) -> bool {
+    (entry.dev && omit.dev)
+        || (entry.optional && omit.optional)
+        || (entry.dev_optional && omit.dev && omit.optional)
+        || (entry.peer && omit.peer)
+}
+
+/// The packages that do not run here, all of them optional.
+fn failing(tree: &Lockfile, platform: &Platform, check: PlatformCheck) -> Result<FxHashSet<Arc<str>>> {
+    let mut failing = FxHashSet::default();
+    for (location, entry) in &tree.packages {
+        if !is_in_modules(location) || entry.link {
+            continue;
+        }
+        let Err(mismatch) = check_platform(entry, platform) else { continue };
+        if entry.optional || entry.dev_optional {
+            failing.insert(location.clone());
+        } else if check == PlatformCheck::Enforce {
+            return Err(InstallError::Platform { package: label_of(location, entry), mismatch });
+        }
+    }
+    Ok(failing)
+}
+
+fn check_platform(entry: &Entry, platform: &Platform) -> Result<(), PlatformMismatch> {
+    if entry.os.is_none() && entry.cpu.is_none() && entry.libc.is_none() {
+        return Ok(());
+    }
+    platform.check(&PlatformLists {
+        os: list(entry.os.as_ref()),
+        cpu: list(entry.cpu.as_ref()),
+        libc: list(entry.libc.as_ref()),
+    })
+}
+
+/// A list of texts, or one text, as the lockfile passes it through.
+fn list(value: Option<&Value>) -> Option<PlatformList<'_>> {
+    match value? {
+        Value::String(text) => Some(std::iter::once(text.as_str()).collect()),
+        Value::Array(texts) => Some(texts.iter().filter_map(Value::as_str).collect()),
+        _ => None,
+    }
+}
+
+/// `name@version`, for messages: the name of the package itself where the location is an alias.
+pub(crate) fn label_of(location: &str, entry: &Entry) -> String {
+    let name = entry.name.as_ref().map_or(name_of_location(location), |name| name.as_str());
+    format!("{name}@{}", entry.version.as_deref().unwrap_or("?"))
+}
+
+/// Adds everyone who cannot do without one of `failed`: whoever depends on one in another way than optionally, and so
+/// on. What the root or a workspace depends on stays within: they are installed in any case.
+fn with_dependents(tree: &Lockfile, failed: FxHashSet<Arc<str>>) -> FxHashSet<Arc<str>> {
+    let mut broken = failed;
+    loop {
+        let names: FxHashSet<String> = broken.iter().map(|at| name_of_location(at).to_owned()).collect();
+        let before = broken.len();
+        for (location, entry) in &tree.packages {
+            if names.is_empty() || !is_in_modules(location) || broken.contains(location) {
+                continue;
+            }
+            let needs_broken = entry.dependencies.iter().any(|(name, _)| {
+                names.contains(name.as_str())
+                    && entry.optional_dependencies.get(name.as_str()).is_none()
+                    && resolve(tree, location, name.as_str()).is_some_and(|found| broken.contains(found))
+            });
+            if needs_broken && (entry.optional || entry.dev_optional) {
+                broken.insert(location.clone());
+            }
+        }
+        if broken.len() == before {
+            return broken;
+        }
+    }
+}
+
+/// Dependencies that only the broken packages need: reached before, and not any more without them.
+fn orphans(tree: &Lockfile, broken: &FxHashSet<Arc<str>>) -> FxHashSet<Arc<str>> {
+    let has_dependencies = |at: &Arc<str>| {
+        tree.packages
+            .get(at)
+            .is_some_and(|entry| !entry.dependencies.is_empty() || !entry.optional_dependencies.is_empty())
+    };
+    if !broken.iter().any(has_dependencies) {
+        return FxHashSet::default();
+    }
+    let mut all = reachable(tree, &FxHashSet::default());
+    for still in reachable(tree, broken) {
+        all.remove(&still);
+    }
+    all
+}
+
+fn reachable(tree: &Lockfile, without: &FxHashSet<Arc<str>>) -> FxHashSet<Arc<str>> {
+    let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
+    let mut open: Vec<Arc<str>> =
+        tree.packages.keys().filter(|location| !is_in_modules(location)).cloned().collect();
+    while let Some(location) = open.pop() {
+        let Some(entry) = tree.packages.get(&location) else { continue };
+        let sets = [
+            &entry.dependencies,
+            &entry.dev_dependencies,
+            &entry.optional_dependencies,
+            &entry.peer_dependencies,
+        ];
+        for (name, _) in sets.into_iter().flatten() {
+            let Some(found) = resolve(tree, &location, name.as_str()) else { continue };
+            if !without.contains(found) && seen.insert(found.clone()) {
+                open.push(found.clone());
+            }
+        }
+    }
+    seen
+}
+
+/// The location that `name` means to the package at `from`, as node looks it up.
+pub(crate) fn resolve<'a>(tree: &'a Lockfile, from: &str, name: &str) -> Option<&'a Arc<str>> {
+    ancestors(from).find_map(|place| {
+        let location = nested_location(place, name);
+        tree.packages.get_key_value(location.as_str()).map(|(key, _)| key)
+    })
+}
+
+/// For each bundled package the one whose tarball brings it; packages that the root bundles are fetched as any other.
+pub(crate) fn bundlers(tree: &Lockfile) -> FxHashMap<Arc<str>, Arc<str>> {
+    let mut bundlers = FxHashMap::default();
+    for (location, _) in tree.packages.iter().filter(|(_, entry)| entry.in_bundle) {
+        let mut place = utoo_lockfile::parent_location(location);
+        while let Some(above) = place {
+            match tree.packages.get_key_value(above) {
+                Some((bundler, entry)) if !entry.in_bundle => {
+                    if is_in_modules(bundler) {
+                        bundlers.insert(location.clone(), bundler.clone());
+                    }
+                    break;
+                }
+                _ => place = utoo_lockfile::parent_location(above),
+            }
+        }
+    }
+    bundlers
+}

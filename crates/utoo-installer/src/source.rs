@@ -1,0 +1,76 @@
+//! Where tarballs come from: a trait that the consumer, this crate, owns.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use utoo_types::{Integrity, PackageName};
+
+/// A package that the tree wants: enough to fetch, verify and store it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageRequest {
+    /// The name under which its registry knows it (the aliased package's, for an alias).
+    pub name: PackageName,
+    /// The version, for messages.
+    pub version: Arc<str>,
+    /// What the lockfile has as `resolved`: a URL, `file:…`, or `git+ssh://…#<commit>`.
+    pub resolved: Arc<str>,
+    /// What the bytes must be; `None` for sources that promise nothing.
+    pub integrity: Option<Integrity>,
+}
+
+impl PackageRequest {
+    /// `name@version`, for messages.
+    pub fn label(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+}
+
+/// One tarball to get.
+#[derive(Debug, Clone)]
+pub struct TarballRequest {
+    /// Whose tarball it is: credentials and messages go by it.
+    pub name: PackageName,
+    /// What the lockfile has as `resolved`.
+    pub resolved: Arc<str>,
+    /// What is expected; for sources that keep tarballs by content. The installer verifies, not the source.
+    pub integrity: Option<Integrity>,
+}
+
+/// A source of tarballs: the registry's HTTP client, a folder of files, a map in a test.
+pub trait TarballSource: Send + Sync + 'static {
+    /// Gives the whole compressed tarball. Retries, credentials, redirects and time-outs are the source's business, as
+    /// is packing what is no tarball (git, folders).
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`], after the source has given up.
+    fn fetch(&self, request: &TarballRequest) -> impl Future<Output = Result<Bytes, FetchError>> + Send;
+}
+
+/// Why a tarball could not be had. Its text must hold no credentials.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct FetchError {
+    /// npm's code: `E404`, `ETIMEDOUT`, `ENOTCACHED`, ….
+    pub code: &'static str,
+    /// One line, with the redacted URL.
+    pub message: String,
+    /// Whether asking again might help; decides the exit code.
+    pub kind: FetchErrorKind,
+}
+
+/// The kinds of [`FetchError`] that callers tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FetchErrorKind {
+    /// The network, or a server in trouble.
+    Transient,
+    /// Nobody there has it.
+    NotFound,
+    /// Not allowed to have it.
+    Auth,
+    /// Too many requests.
+    RateLimited,
+    /// Something on this machine: a file that cannot be read, offline mode, a missing git.
+    Local,
+}

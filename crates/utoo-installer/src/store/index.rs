@@ -1,0 +1,297 @@
+//! The index of a stored package: what linking needs to know, in one small file.
+//!
+//! # Format, version 1
+//!
+//! All numbers are little-endian. A text is its length (u16, or u32 where it says so) and that many bytes of UTF-8.
+//!
+//! ```text
+//! magic        8 bytes   "utooidx1": the last byte is the version
+//! body length  u32       at most 256 MiB; exactly the bytes that follow the next field
+//! body crc32   u32
+//! integrity    text      the sha512 of the compressed tarball, as SRI
+//! facts        text      u32 length; JSON, see `facts.rs`
+//! directories  u32 count, then a text each; parents before children
+//! files        u32 count, then for each:
+//!   path       text      relative, forward slashes, no `.` or `..`
+//!   size       u64
+//!   flags      u8        1 executable, 2 starts with `#!` and a line that ends in CRLF
+//!   crc32      u32       of the file's bytes
+//! ```
+//!
+//! Counts are bounded by the bytes that are left. Whatever does not read as this counts as a miss. The crc32 (of
+//! libdeflate, above 10 GB/s) finds accidents; it does not hold off someone who may write to the store, since such a
+//! one could write any index, too.
+
+use std::ops::Range;
+
+use crate::facts::PackageFacts;
+
+const MAGIC: &[u8; 8] = b"utooidx1";
+const HEADER: usize = 16;
+const MAX_BODY: usize = 256 << 20;
+
+const EXECUTABLE: u8 = 1;
+const CRLF_SHEBANG: u8 = 2;
+
+/// The files of one stored package.
+#[derive(Debug)]
+pub struct PackageIndex {
+    bytes: Vec<u8>,
+    integrity: Range<usize>,
+    facts: Range<usize>,
+    directories: Vec<Range<usize>>,
+    files: Vec<Record>,
+}
+
+#[derive(Debug)]
+struct Record {
+    path: Range<usize>,
+    size: u64,
+    flags: u8,
+    crc32: u32,
+}
+
+/// One file of a [`PackageIndex`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexedFile<'a> {
+    /// Relative to the package's folder, forward slashes.
+    pub path: &'a str,
+    /// In bytes.
+    pub size: u64,
+    /// Whether the stored file is executable.
+    pub mode: FileMode,
+    /// Whether its first line is a shebang that a CR would break.
+    pub shebang: Shebang,
+    /// Of its bytes.
+    pub crc32: u32,
+}
+
+/// The two modes that files of packages have, before the umask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileMode {
+    /// 0644.
+    Plain,
+    /// 0755.
+    Executable,
+}
+
+impl FileMode {
+    /// The bits.
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Plain => 0o644,
+            Self::Executable => 0o755,
+        }
+    }
+}
+
+/// What the first line of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shebang {
+    /// No shebang, or one that works.
+    Fine,
+    /// `#!…` and CRLF: as the target of a bin it needs the CR taken out.
+    Crlf,
+}
+
+impl Shebang {
+    /// Looks at the head of a file.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        if !bytes.starts_with(b"#!") {
+            return Self::Fine;
+        }
+        match memchr::memchr(b'\n', bytes) {
+            Some(end) if bytes[end - 1] == b'\r' => Self::Crlf,
+            _ => Self::Fine,
+        }
+    }
+}
+
+impl PackageIndex {
+    /// Reads an index; `None` for whatever is none.
+    pub fn parse(bytes: Vec<u8>) -> Option<Self> {
+        let body_length = u32::from_le_bytes(*bytes.get(8..12)?.first_chunk()?) as usize;
+        let crc32 = u32::from_le_bytes(*bytes.get(12..16)?.first_chunk()?);
+        let whole = bytes.len().checked_sub(HEADER) == Some(body_length) && body_length <= MAX_BODY;
+        if !bytes.starts_with(MAGIC) || !whole || libdeflater::crc32(&bytes[HEADER..]) != crc32 {
+            return None;
+        }
+        let mut reader = Reader { bytes: &bytes, at: HEADER };
+        let integrity = reader.text()?;
+        let facts = reader.long_text()?;
+        let directories = (0..reader.count(2)?).map(|_| reader.path()).collect::<Option<Vec<_>>>()?;
+        let files = (0..reader.count(15)?).map(|_| reader.record()).collect::<Option<Vec<_>>>()?;
+        (reader.at == bytes.len()).then_some(())?;
+        Some(Self { integrity, facts, directories, files, bytes })
+    }
+
+    /// The sha512 of the tarball that this package was unpacked from, as SRI.
+    pub fn integrity(&self) -> &str {
+        self.text(&self.integrity)
+    }
+
+    /// What the package's own package.json says, and what its files tell.
+    pub fn facts(&self) -> PackageFacts {
+        PackageFacts::from_json(&self.bytes[self.facts.clone()])
+    }
+
+    /// The folders that hold files, parents before children.
+    pub fn directories(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.directories.iter().map(|range| self.text(range))
+    }
+
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The file at a position below [`PackageIndex::len`], in order of paths.
+    pub fn file(&self, position: usize) -> IndexedFile<'_> {
+        let record = &self.files[position];
+        IndexedFile {
+            path: self.text(&record.path),
+            size: record.size,
+            mode: if record.flags & EXECUTABLE != 0 { FileMode::Executable } else { FileMode::Plain },
+            shebang: if record.flags & CRLF_SHEBANG != 0 { Shebang::Crlf } else { Shebang::Fine },
+            crc32: record.crc32,
+        }
+    }
+
+    /// All files, in order of paths.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = IndexedFile<'_>> {
+        (0..self.files.len()).map(|position| self.file(position))
+    }
+
+    /// The file with this path.
+    pub fn find(&self, path: &str) -> Option<IndexedFile<'_>> {
+        let found = self.files.binary_search_by(|record| self.text(&record.path).cmp(path));
+        found.ok().map(|position| self.file(position))
+    }
+
+    /// Whether this is the path of a folder with files in it.
+    pub fn has_directory(&self, path: &str) -> bool {
+        self.directories().any(|directory| directory == path)
+    }
+
+    /// The bytes, as [`PackageIndex::parse`] takes them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn text(&self, range: &Range<usize>) -> &str {
+        // Every range was checked to be UTF-8 when it was read.
+        std::str::from_utf8(&self.bytes[range.clone()]).unwrap_or_default()
+    }
+}
+
+/// Puts an index together, in the order of the format.
+pub(crate) struct IndexBuilder {
+    bytes: Vec<u8>,
+}
+
+impl IndexBuilder {
+    pub(crate) fn new(integrity: &str, facts: &[u8]) -> Self {
+        let mut builder = Self { bytes: vec![0; HEADER] };
+        builder.text(integrity);
+        builder.number(facts.len());
+        builder.bytes.extend_from_slice(facts);
+        builder
+    }
+
+    pub(crate) fn directories(&mut self, directories: &[&str]) {
+        self.number(directories.len());
+        for directory in directories {
+            self.text(directory);
+        }
+    }
+
+    pub(crate) fn files<'a>(&mut self, files: impl ExactSizeIterator<Item = IndexedFile<'a>>) {
+        self.number(files.len());
+        for file in files {
+            let executable = if file.mode == FileMode::Executable { EXECUTABLE } else { 0 };
+            let crlf = if file.shebang == Shebang::Crlf { CRLF_SHEBANG } else { 0 };
+            self.text(file.path);
+            self.bytes.extend_from_slice(&file.size.to_le_bytes());
+            self.bytes.push(executable | crlf);
+            self.bytes.extend_from_slice(&file.crc32.to_le_bytes());
+        }
+    }
+
+    /// The finished bytes; to be read back with [`PackageIndex::parse`].
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        let length = (self.bytes.len() - HEADER) as u32;
+        let crc32 = libdeflater::crc32(&self.bytes[HEADER..]);
+        self.bytes[..8].copy_from_slice(MAGIC);
+        self.bytes[8..12].copy_from_slice(&length.to_le_bytes());
+        self.bytes[12..16].copy_from_slice(&crc32.to_le_bytes());
+        self.bytes
+    }
+
+    /// Paths are at most 4,095 bytes and an SRI is shorter, so that a u16 holds every length.
+    fn text(&mut self, text: &str) {
+        self.bytes.extend_from_slice(&(text.len() as u16).to_le_bytes());
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    fn number(&mut self, number: usize) {
+        self.bytes.extend_from_slice(&(number as u32).to_le_bytes());
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let array = *self.bytes.get(self.at..)?.first_chunk()?;
+        self.at += N;
+        Some(array)
+    }
+
+    fn range(&mut self, length: usize) -> Option<Range<usize>> {
+        let range = self.at..self.at.checked_add(length)?;
+        std::str::from_utf8(self.bytes.get(range.clone())?).ok()?;
+        self.at = range.end;
+        Some(range)
+    }
+
+    fn text(&mut self) -> Option<Range<usize>> {
+        let length = u16::from_le_bytes(self.array()?);
+        self.range(length.into())
+    }
+
+    fn long_text(&mut self) -> Option<Range<usize>> {
+        let length = u32::from_le_bytes(self.array()?);
+        self.range(length as usize)
+    }
+
+    /// A path that stays inside: the crc finds accidents, this keeps a forged index from naming other files.
+    fn path(&mut self) -> Option<Range<usize>> {
+        let range = self.text()?;
+        let path = std::str::from_utf8(&self.bytes[range.clone()]).ok()?;
+        utoo_fs::check_relative(path).ok()?;
+        Some(range)
+    }
+
+    /// A count of items of at least `smallest` bytes each.
+    fn count(&mut self, smallest: usize) -> Option<usize> {
+        let count = u32::from_le_bytes(self.array()?) as usize;
+        (count.checked_mul(smallest)? <= self.bytes.len() - self.at).then_some(count)
+    }
+
+    fn record(&mut self) -> Option<Record> {
+        Some(Record {
+            path: self.path()?,
+            size: u64::from_le_bytes(self.array()?),
+            flags: self.array::<1>()?[0],
+            crc32: u32::from_le_bytes(self.array()?),
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! Reading every byte of the store again: what `utoo store verify` does.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::{PackageIndex, Store};
+use crate::{InstallError, Result};
+
+/// An entry of the store that is not what its index says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The entry's folder.
+    pub entry: PathBuf,
+    /// The first file that is wrong, relative to the package; `None` where the index itself is.
+    pub file: Option<String>,
+}
+
+impl Store {
+    /// Checks size and checksum of every file of every entry, and removes the entries that are damaged: the next
+    /// install fetches them afresh. Gives what was removed, in order of path.
+    ///
+    /// # Errors
+    ///
+    /// Where a folder of the store cannot be listed, or a damaged entry cannot be removed.
+    pub fn verify(&self) -> Result<Vec<Damage>> {
+        let mut entries = Vec::new();
+        for algorithm in folders(self.root())? {
+            if algorithm.ends_with("tmp") {
+                continue;
+            }
+            for shard in folders(&algorithm)? {
+                entries.extend(folders(&shard)?);
+            }
+        }
+        let mut damages: Vec<_> = entries.par_iter().filter_map(|entry| damage_of(entry)).collect();
+        damages.sort_by(|a, b| a.entry.cmp(&b.entry));
+        for damage in &damages {
+            utoo_fs::remove_dir_all(&damage.entry)?;
+        }
+        Ok(damages)
+    }
+}
+
+fn damage_of(entry: &Path) -> Option<Damage> {
+    let damage = |file: Option<&str>| Some(Damage { entry: entry.to_owned(), file: file.map(Into::into) });
+    let Some(index) = std::fs::read(entry.join("index")).ok().and_then(PackageIndex::parse) else {
+        return damage(None);
+    };
+    let package = entry.join("package");
+    for file in index.files() {
+        let whole = utoo_fs::contained_join(&package, file.path)
+            .ok()
+            .and_then(|path| std::fs::read(path).ok())
+            .is_some_and(|bytes| bytes.len() as u64 == file.size && libdeflater::crc32(&bytes) == file.crc32);
+        if !whole {
+            return damage(Some(file.path));
+        }
+    }
+    None
+}
+
+fn folders(path: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(InstallError::io("list", path, error)),
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| InstallError::io("list", path, error))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
