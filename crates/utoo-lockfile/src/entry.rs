@@ -207,6 +207,3 @@ fn bundled(manifest: &Manifest) -> BundleDependencies {
         other => other.clone(),
     }
 }
-
-#[cfg(test)]
-mod tests;

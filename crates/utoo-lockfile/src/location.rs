@@ -69,7 +69,7 @@ pub fn nested_location(parent: &str, name: &str) -> String {
 
 /// The places in whose `node_modules` node looks for what the package at `location` requires, nearest first: itself,
 /// then every folder above it that is not a `node_modules` itself, up to the root `""`; for locations outside the root up
-/// to their first component.
+/// to their `..`.
 pub fn ancestors(location: &str) -> impl Iterator<Item = &str> {
     let mut next = Some(location);
     std::iter::from_fn(move || {

@@ -40,7 +40,7 @@ fn ancestors_walk_up_to_the_root() {
     );
     assert_eq!(walk("packages/x"), ["packages/x", "packages", ""]);
     assert_eq!(walk(""), [""]);
-    assert_eq!(walk("../other/deep"), ["../other/deep", "../other"]);
+    assert_eq!(walk("../other/deep"), ["../other/deep", "../other", ".."]);
 }
 
 #[test]
@@ -66,7 +66,6 @@ fn lookalikes_are_refused() {
         "node_modules/@s",
         "node_modules/@s/..",
         "node_modules/@s/../../x",
-        "node_modules/@../x",
         "node_modules//a",
         "node_modules/node_modules",
         "/node_modules/a",

@@ -1,1 +1,70 @@
+use super::*;
 
+fn parse(text: &str) -> Result<Lockfile, LockfileError> {
+    Lockfile::parse(text, "package-lock.json")
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let lock = parse("\u{feff}{\"name\": \"x\", \"lockfileVersion\": 3, \"packages\": {}}").unwrap();
+    assert_eq!(lock.name.as_deref(), Some("x"));
+    assert!(lock.packages.is_empty());
+}
+
+#[test]
+fn errors_have_file_line_and_column() {
+    let error = parse("{\n  \"name\": \"x\",\n  oops\n}").unwrap_err();
+    assert_eq!(error.code(), "EJSONPARSE");
+    assert_eq!(error.to_string(), "package-lock.json:3:3: key must be a string");
+    let error = parse("{\"packages\": {\n\"node_modules/a\": 7}}").unwrap_err();
+    let expected = "package-lock.json:2:19: invalid type: integer `7`, expected an entry: an object";
+    assert_eq!(error.to_string(), expected);
+    for text in ["", "[]", "null", "{\"packages\": []}", "{} {}"] {
+        assert_eq!(parse(text).unwrap_err().code(), "EJSONPARSE", "{text:?}");
+    }
+}
+
+#[test]
+fn locations_that_are_none_are_refused_in_every_version() {
+    let texts = [
+        r#"{"lockfileVersion": 3, "packages": {"node_modules/../../x": {}}}"#,
+        r#"{"lockfileVersion": 2, "packages": {"/etc": {}}, "dependencies": {}}"#,
+        r#"{"lockfileVersion": 1, "dependencies": {"../../x": {"version": "1.0.0"}}}"#,
+        r#"{"lockfileVersion": 1, "dependencies": {"a": {"version": "1.0.0", "dependencies": {".bin": {"version": "1"}}}}}"#,
+        r#"{"lockfileVersion": 1, "dependencies": {"a": {"version": "file:/etc"}}}"#,
+    ];
+    for text in texts {
+        let error = parse(text).unwrap_err();
+        assert_eq!(error.code(), "EBADLOCATION", "{text}");
+    }
+}
+
+#[test]
+fn versions_of_the_future_are_refused() {
+    let error = parse(r#"{"lockfileVersion": 4, "packages": {}}"#).unwrap_err();
+    assert_eq!(error.code(), "ELOCKFILEVERSION");
+    assert!(error.to_string().starts_with("package-lock.json: lockfile version 4 is not supported"));
+}
+
+#[test]
+fn an_empty_object_is_an_empty_lockfile() {
+    let lock = parse("{}").unwrap();
+    assert_eq!(lock.original_version, None);
+    assert_eq!(lock.packages.len(), 1, "the root");
+    assert!(lock.ancient);
+}
+
+#[test]
+fn conflicts_are_resolved_and_other_damage_is_not() {
+    let side = |version: &str| format!("\"node_modules/a\": {{\n\"version\": \"{version}\"\n}}\n");
+    let text = format!(
+        "{{\n\"lockfileVersion\": 3,\n\"packages\": {{\n<<<<<<< HEAD\n{}=======\n{}>>>>>>> theirs\n}}\n}}\n",
+        side("2.0.0"),
+        side("1.0.0")
+    );
+    let lock = parse(&text).unwrap();
+    assert_eq!(lock.get("node_modules/a").unwrap().version.as_deref(), Some("2.0.0"));
+    let error = parse(&text.replace("=======\n", "")).unwrap_err();
+    assert_eq!(error.code(), "EJSONPARSE");
+    assert!(error.to_string().starts_with("package-lock.json:4:1:"), "{error}");
+}

@@ -1,1 +1,152 @@
+use std::sync::Arc;
 
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::Format;
+
+fn lock_of(entry: Value) -> Lockfile {
+    let text = json!({"lockfileVersion": 3, "packages": {"node_modules/x": entry}}).to_string();
+    let mut lock = Lockfile::parse(&text, "").unwrap();
+    lock.format = Format::default();
+    lock
+}
+
+fn written(entry: Value) -> Value {
+    let text = lock_of(entry).to_text();
+    serde_json::from_str::<Value>(&text).unwrap()["packages"]["node_modules/x"].clone()
+}
+
+/// The order of fields is written down by hand in `collect`; this holds it to the rule.
+#[test]
+fn the_fixed_order_of_fields_is_the_rule() {
+    let value = |is_object: bool| if is_object { json!({"k": "v"}) } else { json!(["k"]) };
+    for is_object in [false, true] {
+        let block = json!({"k": "1"});
+        let entry = json!({
+            "name": "n", "version": "1", "resolved": "r", "link": true, "dev": true, "optional": true,
+            "integrity": "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=", "devOptional": true, "peer": true, "extraneous": true,
+            "inBundle": true, "hasInstallScript": true, "hasShrinkwrap": true, "deprecated": "d",
+            "license": value(is_object), "engines": value(is_object), "funding": value(is_object),
+            "os": value(is_object), "cpu": value(is_object), "libc": value(is_object), "workspaces": value(is_object),
+            "bin": block, "dependencies": block, "devDependencies": block, "optionalDependencies": block,
+            "peerDependencies": block, "acceptDependencies": block, "peerDependenciesMeta": block,
+            "bundleDependencies": ["k"]
+        });
+        let lock = lock_of(entry);
+        let mut fields = Fields { scalars: Vec::new(), objects: Vec::new() };
+        fields.collect(&lock.packages["node_modules/x"]);
+        let members: Vec<_> = fields.scalars.into_iter().chain(fields.objects).collect();
+        assert_eq!(members.len(), 29);
+        assert!(members.is_sorted_by(|(a, in_a), (b, in_b)| key_order(in_a.key(a), in_b.key(b)).is_le()));
+    }
+}
+
+#[test]
+fn unknown_fields_and_odd_values_survive_in_their_place() {
+    let entry = json!({"version": "1.0.0", "aaa": {"b": 1}, "bin": "x.js", "license": "MIT", "zzz": 1});
+    let expected = r#"{
+  "lockfileVersion": 3,
+  "requires": true,
+  "packages": {
+    "node_modules/x": {
+      "version": "1.0.0",
+      "bin": "x.js",
+      "license": "MIT",
+      "zzz": 1,
+      "aaa": {
+        "b": 1
+      }
+    }
+  }
+}
+"#;
+    assert_eq!(lock_of(entry).to_text(), expected);
+}
+
+#[test]
+fn an_integrity_is_written_as_it_was_read_until_it_changes() {
+    let odd = "md5-abc sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=";
+    assert_eq!(written(json!({"integrity": odd})), json!({"integrity": odd}));
+    assert_eq!(written(json!({"integrity": "md5-abc"})), json!({"integrity": "md5-abc"}));
+    let mut lock = lock_of(json!({"integrity": odd}));
+    let other = Integrity::from_sha1_hex("0000000000000000000000000000000000000000").unwrap();
+    lock.packages["node_modules/x"].integrity = Some(other.clone());
+    assert!(lock.to_text().contains(&format!("\"integrity\": \"{other}\"")));
+}
+
+#[test]
+fn empty_blocks_are_not_written() {
+    let entry =
+        json!({"version": "1", "dependencies": {}, "bin": {}, "bundleDependencies": [], "dev": false});
+    assert_eq!(written(entry), json!({"version": "1"}));
+}
+
+fn texts() -> impl Strategy<Value = Vec<(Arc<str>, Arc<str>)>> {
+    let pair =
+        ("[a-zA-Z0-9@/._é-]{1,8}", any::<String>()).prop_map(|(key, text)| (Arc::from(key), Arc::from(text)));
+    prop::collection::vec(pair, 0..4)
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        any::<f64>().prop_filter("JSON has no infinities", |number| number.is_finite()).prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec(("[a-z0-9]{1,5}", inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+fn entries() -> impl Strategy<Value = Entry> {
+    let flags = prop::array::uniform4(any::<bool>());
+    let options = (any::<Option<String>>(), any::<Option<String>>(), prop::option::of(values()));
+    (flags, options, texts(), texts(), prop::collection::vec(("x-[a-z]{1,6}", values()), 0..3)).prop_map(
+        |([dev, link, peer, optional], (version, resolved, license), bin, dependencies, extra)| Entry {
+            dev,
+            link,
+            peer,
+            optional,
+            version: version.map(Arc::from),
+            resolved: resolved.map(Arc::from),
+            license,
+            bin,
+            dependencies: dependencies
+                .into_iter()
+                .map(|(name, spec)| (PackageName::new_unchecked(name), spec))
+                .collect(),
+            extra: extra.into_iter().collect(),
+            ..Entry::default()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_read_and_written_again(
+        packages in prop::collection::vec(("(node_modules/[a-z]{1,4}|[a-z0-9]{1,4})", entries()), 0..6),
+        head in "(\\{|\\{\n  \"|\\{\r\n\t\"|\\{\n\n   \")",
+    ) {
+        let mut lock = Lockfile { format: Format::detect(&head), ..Lockfile::default() };
+        lock.packages.extend(packages.into_iter().map(|(location, entry)| (Arc::from(location), entry)));
+        let text = lock.to_text();
+        let again = Lockfile::parse(&text, "").unwrap();
+        prop_assert_eq!(&again.format, &lock.format);
+        prop_assert_eq!(again.to_text(), text);
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "[{}\\[\\]\",:a-z0-9<=>|\n ]{0,60}") {
+        let _ = Lockfile::parse(&text, "");
+    }
+}
