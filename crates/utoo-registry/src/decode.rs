@@ -91,7 +91,7 @@ impl Scratch {
         self.with(|tools| {
             let json = tools.plain(body, encoding, limit)?;
             check_start(&json)?;
-            tools.parse.parse(json).map_err(unreadable)
+            tools.parse.parse(json).map_err(|error| unreadable(&error))
         })
     }
 
@@ -192,7 +192,7 @@ fn check_start(json: &[u8]) -> Result<(), Unreadable> {
     }
 }
 
-fn unreadable(error: PackumentError) -> Unreadable {
+fn unreadable(error: &PackumentError) -> Unreadable {
     Unreadable::Malformed { code: error.code(), message: error.to_string() }
 }
 

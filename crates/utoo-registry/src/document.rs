@@ -127,7 +127,7 @@ impl UnifiedRegistry {
             }
             Kind::Version(spec) => {
                 let value = scratch.value(body, encoding, limit)?;
-                let single = single_version(value, &asked.name, spec)?;
+                let single = single_version(&value, &asked.name, spec)?;
                 scratch.packument(single.into(), Encoding::Identity, u64::MAX)
             }
         });
@@ -219,7 +219,7 @@ fn check_name(found: &str, asked: &PackageName) -> Result<(), Unreadable> {
 
 /// The packument, in JSON, that has only the version a registry picked.
 fn single_version(
-    manifest: serde_json::Value,
+    manifest: &serde_json::Value,
     asked: &PackageName,
     spec: &str,
 ) -> Result<Vec<u8>, Unreadable> {

@@ -98,7 +98,7 @@ fn of_status(status: StatusCode) -> (&'static str, ErrorCategory) {
         502 => ("E502", Transient),
         503 => ("E503", Transient),
         504 => ("E504", Transient),
-        500..=599 => ("E5XX", Transient),
+        505..=599 => ("E5XX", Transient),
         _ => ("EHTTP", Precondition),
     }
 }

@@ -32,7 +32,7 @@ impl UnifiedRegistry {
                 let (path, limits) = (path.clone(), self.inner.options.limits);
                 off_runtime(move || {
                     let bytes = read_file(&path, limits.tarball)?;
-                    from_tarball(bytes, limits.inflated, &file_url(&path))
+                    from_tarball(&bytes, limits.inflated, &file_url(&path))
                 })
                 .await?
             }
@@ -42,7 +42,7 @@ impl UnifiedRegistry {
                 let request = TarballRequest { url: Arc::clone(url), name, integrity: None };
                 let bytes = self.fetch_tarball(&request).await?;
                 let (url, inflated) = (Arc::clone(url), self.inner.options.limits.inflated);
-                off_runtime(move || from_tarball(bytes, inflated, &url)).await?
+                off_runtime(move || from_tarball(&bytes, inflated, &url)).await?
             }
             SpecKind::Git(git) => self.git(spec, git).await,
             SpecKind::Version(_) | SpecKind::Range(_) | SpecKind::Tag(_) | SpecKind::Alias(_) => {
@@ -65,11 +65,11 @@ fn read_folder(path: &Path) -> Result<SourceManifest, RegistryError> {
     Ok(SourceManifest { manifest: Arc::new(manifest), resolved: file_url(path), integrity: None })
 }
 
-fn from_tarball(bytes: Bytes, inflated: u64, resolved: &str) -> Result<SourceManifest, RegistryError> {
+fn from_tarball(bytes: &[u8], inflated: u64, resolved: &str) -> Result<SourceManifest, RegistryError> {
     let shown = crate::address::redact_text(resolved);
-    let found = tarball::find_package(&bytes, inflated).map_err(|error| error.at(shown.clone()))?;
+    let found = tarball::find_package(bytes, inflated).map_err(|error| error.at(shown.clone()))?;
     let manifest: Manifest = found.package().manifest(&format!("{shown}: package.json"))?;
-    let integrity = Some(Integrity::of(Algorithm::Sha512, &bytes));
+    let integrity = Some(Integrity::of(Algorithm::Sha512, bytes));
     Ok(SourceManifest { manifest: Arc::new(manifest), resolved: resolved.into(), integrity })
 }
 
