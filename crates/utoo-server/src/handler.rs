@@ -1,23 +1,26 @@
 //! One request in, one answer out.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_TYPE, ETAG, HOST, HeaderName, IF_NONE_MATCH, LOCATION, USER_AGENT, VARY,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST,
+    HeaderName, IF_NONE_MATCH, LOCATION, USER_AGENT, VARY,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 
+use crate::answer::{Answer, send};
 use crate::backend::{Backend, Failure};
-use crate::document::{ABBREVIATED, Form, Representation};
+use crate::document::Representation;
 use crate::faults::{Fault, FaultPlan};
+use crate::negotiate::{accepts_gzip, matches_etag, wanted_form};
 use crate::record::{Recorder, RequestRecord, add, http_now};
 use crate::route::{Route, route};
 use crate::select::select;
@@ -32,29 +35,6 @@ pub(crate) struct App {
     /// The origin in tarball URLs, when it isn't the one asked.
     pub(crate) public_origin: Option<String>,
     pub(crate) cache_control: HeaderValue,
-}
-
-/// An answer before it is sent: the body is whole, whatever faults do to it later.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Answer {
-    fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Self { status, headers, body: body.into() }
-    }
-
-    fn json(status: StatusCode, value: &serde_json::Value) -> Self {
-        Self::new(status, "application/json", value.to_string())
-    }
-
-    fn error(status: StatusCode, message: &str) -> Self {
-        Self::json(status, &json!({ "error": message }))
-    }
 }
 
 impl From<Failure> for Answer {
@@ -76,6 +56,8 @@ pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
     let (parts, _body) = request.into_parts();
     let route = route(parts.uri.path());
     let own = matches!(route, Route::Ping | Route::Health | Route::Stats);
+    let exchange = Exchange { parts, started, own };
+    let parts = &exchange.parts;
     let plan = Arc::clone(&app.faults.read().unwrap_or_else(PoisonError::into_inner));
     let (delay, fault) = if own { Default::default() } else { plan.apply(parts.uri.path()) };
     if !delay.is_zero() {
@@ -84,12 +66,16 @@ pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
     if !own {
         count(&app, &route);
     }
-    let answer = match fault {
-        Some(Fault::Status { code, headers, body }) => scripted(code, &headers, body),
-        Some(Fault::Redirect { to }) => scripted(StatusCode::FOUND, &[(LOCATION.as_str(), to)], Bytes::new()),
-        fault => return finish(&app, &parts, started, own, app.answer(&parts, route).await, fault),
-    };
-    finish(&app, &parts, started, own, answer, None)
+    match fault {
+        Some(Fault::Status { code, headers, body }) => {
+            app.finish(&exchange, scripted(code, &headers, body), None)
+        }
+        Some(Fault::Redirect { to }) => {
+            let answer = scripted(StatusCode::FOUND, &[(LOCATION.as_str(), to)], Bytes::new());
+            app.finish(&exchange, answer, None)
+        }
+        fault => app.finish(&exchange, app.answer(parts, route).await, fault.as_ref()),
+    }
 }
 
 fn count(app: &App, route: &Route) {
@@ -112,28 +98,32 @@ fn scripted(code: StatusCode, headers: &[(&'static str, String)], body: Bytes) -
     answer
 }
 
-/// Records the answer and turns it into what is sent.
-fn finish(
-    app: &App,
-    parts: &http::request::Parts,
+/// A request on its way through.
+struct Exchange {
+    parts: Parts,
     started: Instant,
+    /// About the server itself: neither counted nor recorded.
     own: bool,
-    answer: Answer,
-    fault: Option<Fault>,
-) -> Response {
-    let counters = &app.recorder.counters;
-    match answer.status {
-        StatusCode::NOT_MODIFIED => add(&counters.not_modified, 1),
-        StatusCode::NOT_FOUND if !own => add(&counters.misses, 1),
-        _ => {}
-    }
-    let status = answer.status;
-    let (response, bytes) = send(answer, fault, parts.method == Method::HEAD);
-    if !own && app.recorder.wants_records() {
+}
+
+impl App {
+    /// Records the answer and turns it into what is sent.
+    fn finish(&self, exchange: &Exchange, answer: Answer, fault: Option<&Fault>) -> Response {
+        let (counters, parts) = (&self.recorder.counters, &exchange.parts);
+        match answer.status {
+            StatusCode::NOT_MODIFIED => add(&counters.not_modified, 1),
+            StatusCode::NOT_FOUND if !exchange.own => add(&counters.misses, 1),
+            _ => {}
+        }
+        let status = answer.status;
+        let (response, bytes) = send(answer, fault, parts.method == Method::HEAD);
+        if exchange.own || !self.recorder.wants_records() {
+            return response;
+        }
         let text = |name: HeaderName| {
             parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
-        app.recorder.record(RequestRecord {
+        self.recorder.record(RequestRecord {
             at: http_now(),
             method: parts.method.to_string(),
             path: parts
@@ -148,74 +138,12 @@ fn finish(
             authorization: parts.headers.contains_key(AUTHORIZATION),
             status: status.as_u16(),
             bytes,
-            elapsed: started.elapsed(),
+            elapsed: exchange.started.elapsed(),
         });
+        response
     }
-    response
-}
 
-/// The response, and how many bytes of body it sends.
-fn send(answer: Answer, fault: Option<Fault>, head: bool) -> (Response, u64) {
-    let Answer { status, mut headers, body } = answer;
-    let body = match &fault {
-        Some(Fault::Body(other)) => other.clone(),
-        Some(Fault::FlipByte { at }) if !body.is_empty() => {
-            let mut changed = body.to_vec();
-            let at = at % changed.len();
-            changed[at] ^= 1;
-            changed.into()
-        }
-        _ => body,
-    };
-    let stated = match &fault {
-        Some(Fault::ContentLength(length)) => *length,
-        _ => body.len() as u64,
-    };
-    if status != StatusCode::NOT_MODIFIED {
-        headers.insert(CONTENT_LENGTH, stated.into());
-    }
-    let sent = match &fault {
-        _ if head || status == StatusCode::NOT_MODIFIED => 0,
-        Some(Fault::Stall { after } | Fault::Cut { after }) => body.len().min(*after),
-        _ => body.len(),
-    };
-    let body = match fault {
-        // hyper sends no body for HEAD, whatever it is given, and keeps the length.
-        _ if head => Body::from(body),
-        Some(Fault::Stall { after }) => partial(&body, after, End::Never),
-        Some(Fault::Cut { after }) => partial(&body, after, End::Error),
-        // A body whose length is unknown to hyper may disagree with the header.
-        Some(Fault::ContentLength(_)) => partial(&body, body.len(), End::Error),
-        _ => Body::from(body),
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    (response, sent as u64)
-}
-
-#[derive(Clone, Copy)]
-enum End {
-    Never,
-    Error,
-}
-
-fn partial(body: &Bytes, length: usize, end: End) -> Body {
-    use futures_util::stream::{StreamExt as _, once};
-    let start = body.slice(..body.len().min(length));
-    let ending = async move {
-        match end {
-            End::Never => std::future::pending::<()>().await,
-            // hyper flushes what it has when the body isn't ready: without this, an error takes the start with it.
-            End::Error => tokio::task::yield_now().await,
-        }
-        Err(std::io::Error::new(std::io::ErrorKind::ConnectionAborted, "cut on purpose"))
-    };
-    Body::from_stream(once(async move { Ok(start) }).chain(once(ending)))
-}
-
-impl App {
-    async fn answer(&self, parts: &http::request::Parts, route: Route) -> Answer {
+    async fn answer(&self, parts: &Parts, route: Route) -> Answer {
         if parts.method != Method::GET && parts.method != Method::HEAD {
             let message = format!("{} is not allowed", parts.method);
             let mut answer = Answer::json(
@@ -239,7 +167,7 @@ impl App {
         }
     }
 
-    async fn document(&self, parts: &http::request::Parts, name: &str) -> Answer {
+    async fn document(&self, parts: &Parts, name: &str) -> Answer {
         let document = match self.backend.document(name).await {
             Ok(document) => document,
             Err(failure) => return failure.into(),
@@ -250,7 +178,7 @@ impl App {
         }
     }
 
-    async fn version(&self, parts: &http::request::Parts, name: &str, selector: String) -> Answer {
+    async fn version(&self, parts: &Parts, name: &str, selector: String) -> Answer {
         let document = match self.backend.document(name).await {
             Ok(document) => document,
             Err(failure) => return failure.into(),
@@ -306,7 +234,7 @@ impl App {
     }
 
     /// The origin that the client asked, or the configured one.
-    fn origin(&self, parts: &http::request::Parts) -> std::borrow::Cow<'_, str> {
+    fn origin(&self, parts: &Parts) -> Cow<'_, str> {
         if let Some(public) = &self.public_origin {
             return public.as_str().into();
         }
@@ -332,51 +260,3 @@ impl App {
         self.recorder.counters.upstream_requests.load(Ordering::Relaxed)
     }
 }
-
-/// Abbreviated when its media type is accepted at least as gladly as `application/json`.
-fn wanted_form(headers: &HeaderMap) -> Form {
-    let mut abbreviated = 0;
-    let mut full = 0;
-    for value in headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()) {
-        for (media, quality) in value.split(',').map(quality) {
-            match media {
-                ABBREVIATED => abbreviated = abbreviated.max(quality),
-                "application/json" => full = full.max(quality),
-                _ => {}
-            }
-        }
-    }
-    if abbreviated > 0 && abbreviated >= full { Form::Abbreviated } else { Form::Full }
-}
-
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(ACCEPT_ENCODING);
-    let mut codings =
-        values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    codings.any(|coding| matches!(quality(coding), ("gzip" | "x-gzip" | "*", 1..)))
-}
-
-/// One element of an `accept` header: its value, and its quality in thousandths.
-fn quality(element: &str) -> (&str, u32) {
-    let mut parameters = element.split(';').map(str::trim);
-    let value = parameters.next().unwrap_or_default();
-    let stated = parameters.find_map(|parameter| parameter.strip_prefix("q="));
-    let quality = stated.map_or(Some(1.0), |text| text.parse::<f32>().ok()).unwrap_or(0.0);
-    // Between 0 and 1000, so that the cast keeps the value.
-    (value, (quality.clamp(0.0, 1.0) * 1000.0) as u32)
-}
-
-/// Either encoding's validator counts: what the client holds is the same document.
-fn matches_etag(headers: &HeaderMap, representation: &Representation) -> bool {
-    let known = [representation.etag.as_bytes(), representation.gzip_etag.as_bytes()];
-    let values = headers.get_all(IF_NONE_MATCH);
-    let mut tags = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    tags.any(|tag| {
-        let tag = tag.trim();
-        tag == "*" || known.contains(&tag.strip_prefix("W/").unwrap_or(tag).as_bytes())
-    })
-}
-
-#[cfg(test)]
-#[path = "handler_tests.rs"]
-mod tests;

@@ -9,7 +9,7 @@
 //!
 //! A request passes, in order: the connection's limits (`connection`), the route (`route`), the document or
 //! tarball (`backend`), its prepared representation (`document`, `abbreviated`), the faults a test asked for
-//! (`faults`), and the record of what was answered (`record`).
+//! (`faults`, `answer`), and the record of what was answered (`record`).
 //!
 //! It never: holds process-wide state, changes a document other than its tarball URLs, keeps a tarball whose
 //! bytes don't match, answers an upstream's 4xx with something stale, or, when frozen, opens a connection.
@@ -25,6 +25,7 @@
 //! ```
 
 mod abbreviated;
+mod answer;
 mod backend;
 mod connection;
 mod digest;
@@ -35,6 +36,7 @@ mod fixtures;
 mod frozen;
 mod gzip;
 mod handler;
+mod negotiate;
 mod options;
 mod proxy;
 mod record;

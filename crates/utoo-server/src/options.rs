@@ -58,6 +58,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Longest wait for an upstream's connection, and for each part of its answer.
     pub upstream: Duration,
+    /// Pause before a failed request to upstream is made again; the next one is four times as long.
+    pub upstream_pause: Duration,
     /// Largest document and tarball taken from upstream, in bytes.
     pub upstream_body: u64,
     /// How long open connections may take to finish when the server shuts down.
@@ -70,6 +72,7 @@ impl Default for Limits {
             connections: 1024,
             idle: Duration::from_secs(120),
             upstream: Duration::from_secs(60),
+            upstream_pause: Duration::from_millis(200),
             upstream_body: 1 << 30,
             shutdown: Duration::from_secs(5),
         }

@@ -1,6 +1,6 @@
 //! The read-through proxy: storage first, then upstream, once whatever the number of callers.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -42,7 +42,7 @@ struct Inner {
 impl Proxy {
     pub(crate) fn new(
         upstream: Upstream,
-        storage: &PathBuf,
+        storage: &Path,
         max_age: Duration,
         counters: Arc<Counters>,
     ) -> Self {
@@ -227,6 +227,7 @@ impl Inner {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn internal(error: std::io::Error) -> Failure {
     Failure::Internal(error.to_string())
 }

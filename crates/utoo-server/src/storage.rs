@@ -94,7 +94,7 @@ impl Storage {
 
     pub(crate) fn write_meta(&self, name: &str, meta: &Meta) -> io::Result<()> {
         let text = serde_json::to_vec(meta).map_err(io::Error::other)?;
-        utoo_fs::write_atomic(&self.package(name).join("meta.json"), &text).map_err(io::Error::other)
+        utoo_fs::write_atomic(self.package(name).join("meta.json"), &text).map_err(io::Error::other)
     }
 
     pub(crate) fn read_tarball(&self, name: &str, file: &str) -> Option<Bytes> {

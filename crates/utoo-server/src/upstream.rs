@@ -22,7 +22,6 @@ const NAME: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'@').remove(b'~').remove(b'!');
 /// Attempts at one request; only failures without an answer and 5xx are tried again.
 const ATTEMPTS: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// A document as upstream answered.
 #[derive(Debug)]
@@ -38,6 +37,7 @@ pub(crate) struct Upstream {
     client: reqwest::Client,
     base: Url,
     body_limit: u64,
+    pause: Duration,
     counters: Arc<Counters>,
 }
 
@@ -52,7 +52,7 @@ impl Upstream {
             .read_timeout(limits.upstream)
             .build()
             .map_err(|error| failed(error.to_string()))?;
-        Ok(Self { client, base, body_limit: limits.upstream_body, counters })
+        Ok(Self { client, base, body_limit: limits.upstream_body, pause: limits.upstream_pause, counters })
     }
 
     /// Asks for the full document.
@@ -83,7 +83,7 @@ impl Upstream {
     }
 
     async fn get(&self, url: &Url, etag: Option<&str>) -> Result<(Head, Bytes), Failure> {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = self.pause;
         for attempt in 1.. {
             match self.get_once(url, etag).await {
                 Err(Failure::Upstream(reason)) if attempt < ATTEMPTS => {

@@ -1,3 +1,6 @@
+use http::header::HeaderName;
+use http::{HeaderMap, HeaderValue};
+
 use super::*;
 
 fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
