@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use utoo_types::{Integrity, PackageName, Spec, SpecKind};
+use utoo_types::{GitSpec, Host, HostedUrl, Integrity, PackageName, Spec, SpecKind};
 
 use crate::{Entry, Packages, nested_location};
 
@@ -71,13 +71,30 @@ fn set_source(entry: &mut Entry, name: &PackageName, version: Arc<str>) {
             entry.link = true;
         }
         SpecKind::File(_) | SpecKind::Remote(_) => entry.resolved = Some(version),
-        SpecKind::Git(_) => entry.resolved = Some(spec.save_spec().map_or(version, Arc::from)),
+        SpecKind::Git(git) => entry.resolved = Some(shortcut_url(git).map_or(version, Arc::from)),
         SpecKind::Alias(actual) => {
             entry.name = actual.name().cloned();
             entry.version = Some(actual.raw_spec().into());
         }
         SpecKind::Version(_) | SpecKind::Range(_) | SpecKind::Tag(_) => entry.version = Some(version),
     }
+}
+
+/// npm 5 and 6 wrote `github:user/repo#commit`, where later versions write the repository's URL.
+fn shortcut_url(git: &GitSpec) -> Option<String> {
+    let hosted = git.hosted.as_ref().filter(|hosted| hosted.written == HostedUrl::Shortcut)?;
+    let host = match hosted.host {
+        Host::GitHub => "github.com",
+        Host::GitLab => "gitlab.com",
+        Host::Bitbucket => "bitbucket.org",
+        Host::Gist => "gist.github.com",
+        Host::Sourcehut => "git.sr.ht",
+    };
+    // A gist is in nobody's folder.
+    let user = hosted.user.as_deref().filter(|_| hosted.host != Host::Gist).map(|user| format!("{user}/"));
+    let commit = hosted.committish.as_deref().map(|commit| format!("#{commit}"));
+    let (user, commit) = (user.unwrap_or_default(), commit.unwrap_or_default());
+    Some(format!("git+ssh://git@{host}/{user}{}.git{commit}", hosted.project))
 }
 
 /// What the package requires, by name; in version 1 optional dependencies are among them, and in npm 5.0 it is a flag.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::path::Path;
 
-use utoo_types::{Manifest, Spec, SpecKind, Version};
+use utoo_types::{GitSpec, Manifest, PackageName, Selector, Spec, SpecKind, Version};
 
 use crate::{Entry, Lockfile, ancestors, name_of_location, nested_location};
 
@@ -140,7 +140,7 @@ fn target_of<'a>(lock: &'a Lockfile, entry: &'a Entry) -> &'a Entry {
 }
 
 fn is_satisfied(lock: &Lockfile, entry: &Entry, from: &str, wanted: &Wanted<'_>) -> bool {
-    let name = utoo_types::PackageName::new_unchecked(wanted.name);
+    let name = PackageName::new_unchecked(wanted.name);
     // An unreadable spec is for the resolver to refuse; here it fits nothing.
     let Ok(spec) = Spec::resolve(&name, wanted.spec, Some(Path::new(from))) else { return false };
     fits(lock, entry, &spec)
@@ -160,11 +160,33 @@ fn fits(lock: &Lockfile, entry: &Entry, spec: &Spec) -> bool {
             let is_same = actual.name().is_some() && entry.name.as_ref() == actual.name();
             is_same && fits(lock, entry, actual)
         }
-        SpecKind::Git(_) => resolved.starts_with("git"),
+        SpecKind::Git(wanted) => is_commit_of(resolved, wanted),
         SpecKind::Remote(url) => resolved == &**url,
         SpecKind::File(path) => is_path(resolved.strip_prefix("file:"), path),
         SpecKind::Directory(path) => entry.link && is_path(entry.resolved.as_deref(), path),
     }
+}
+
+/// Whether the lockfile's commit is in the wanted repository and, where package.json names a commit, is that one. Which
+/// commit a branch or a tag is, only the repository knows.
+fn is_commit_of(resolved: &str, wanted: &GitSpec) -> bool {
+    let locked = Spec::resolve(&PackageName::new_unchecked("x"), resolved, None);
+    let Ok(SpecKind::Git(locked)) = locked.as_ref().map(Spec::kind) else { return false };
+    let is_same_repository = match (&locked.hosted, &wanted.hosted) {
+        (Some(locked), Some(wanted)) => {
+            (locked.host, &locked.user, &locked.project) == (wanted.host, &wanted.user, &wanted.project)
+        }
+        _ => locked.url == wanted.url,
+    };
+    let commit = |git: &GitSpec| match &git.selector {
+        Selector::Committish(text) if is_commit(text) => Some(text.clone()),
+        _ => None,
+    };
+    is_same_repository && commit(wanted).is_none_or(|wanted| commit(locked) == Some(wanted))
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Whether a path of the lockfile is that of the spec; both from the project's root, unless the spec is absolute, which

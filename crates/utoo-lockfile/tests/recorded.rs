@@ -12,7 +12,7 @@ fn fixture(name: &str) -> String {
 }
 
 fn parse(name: &str) -> Lockfile {
-    Lockfile::parse(&fixture(name), name).unwrap()
+    Lockfile::parse(&fixture(name), name).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
@@ -85,7 +85,8 @@ fn version_1_becomes_the_locations_of_version_3() {
     assert_eq!((old.original_version, old.ancient), (Some(1), true));
     let mut locations: Vec<_> = old.packages.keys().collect();
     let mut expected: Vec<_> = new.packages.keys().collect();
-    (locations.sort(), expected.sort());
+    locations.sort();
+    expected.sort();
     assert_eq!(locations, expected);
     for (location, entry) in &old.packages {
         let expected = &new.packages[location];

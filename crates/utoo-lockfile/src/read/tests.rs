@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-fn entry(value: Value) -> Entry {
+fn entry(value: &Value) -> Entry {
     serde_json::from_str(&value.to_string()).unwrap()
 }
 
@@ -13,7 +13,7 @@ fn values_of_the_wrong_type_never_fail_and_are_kept() {
         "dependencies": ["a"], "optionalDependencies": {"a": 1, "b": "2"}, "peerDependenciesMeta": [],
         "bundleDependencies": false, "dev": "yes", "optional": null, "foo": [1.5, {"b": 1}]
     });
-    let read = entry(odd);
+    let read = entry(&odd);
     assert_eq!((read.version, read.resolved, read.integrity), (None, None, None));
     assert!(read.bin.is_empty() && read.dependencies.is_empty() && !read.dev && !read.optional);
     assert_eq!(read.optional_dependencies.iter().count(), 1);
@@ -34,7 +34,7 @@ fn values_of_the_wrong_type_never_fail_and_are_kept() {
 
 #[test]
 fn what_npm_does_not_know_is_forgotten_on_request() {
-    let mut read = entry(json!({"bin": "x.js", "foo": 1, "version": "1.0.0"}));
+    let mut read = entry(&json!({"bin": "x.js", "foo": 1, "version": "1.0.0"}));
     read.forget_unknown();
     assert_eq!(read.extra.keys().collect::<Vec<_>>(), ["bin"]);
 }
@@ -59,7 +59,7 @@ fn every_flag_has_its_field() {
         "hasShrinkwrap",
     ];
     for (index, name) in names.iter().enumerate() {
-        let read = entry(json!({ *name: true }));
+        let read = entry(&json!({ *name: true }));
         let flags = [
             read.link,
             read.dev,

@@ -2,10 +2,10 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn said(lock: Value, package: Value) -> Vec<String> {
+fn said(lock: &Value, package: &Value) -> Vec<String> {
     let lock = json!({"lockfileVersion": 3, "packages": lock}).to_string();
     let lock = Lockfile::parse(&lock, "").unwrap();
-    let root = Manifest::from_value(&package);
+    let root = Manifest::from_value(package);
     let project = Project { root: &root, workspaces: &[], peers: Peers::Required };
     validate(&lock, &project).iter().map(Mismatch::to_string).collect()
 }
@@ -26,7 +26,7 @@ fn each_kind_of_spec_is_compared_with_its_kind_of_entry() {
         "range": "^1.0.0", "tag": "latest", "alias": "npm:other@^1.0.0", "url": "https://example.com/x.tgz",
         "git": "github:u/r", "tgz": "file:./vendor/x.tgz", "folder": "file:libs/x"
     }});
-    assert_eq!(said(lock.clone(), fitting), Vec::<String>::new());
+    assert_eq!(said(&lock, &fitting), Vec::<String>::new());
     let other = json!({"dependencies": {
         "range": "^2.0.0", "alias": "npm:another@^1.0.0", "url": "https://example.com/y.tgz", "git": "^1.0.0 || 2",
         "tgz": "file:vendor/y.tgz", "folder": "file:libs/y"
@@ -38,7 +38,7 @@ fn each_kind_of_spec_is_compared_with_its_kind_of_entry() {
         "Invalid: lock file's tgz@1.0.0 does not satisfy tgz@file:vendor/y.tgz",
         "Invalid: lock file's folder@3.0.0 does not satisfy folder@file:libs/y",
     ];
-    assert_eq!(said(lock, other), expected);
+    assert_eq!(said(&lock, &other), expected);
 }
 
 #[test]
@@ -48,9 +48,9 @@ fn optional_dependencies_may_be_absent_but_not_wrong() {
         "peerDependencies": {"p": "*"},
         "peerDependenciesMeta": {"p": {"optional": true}}
     });
-    assert_eq!(said(json!({}), package.clone()), Vec::<String>::new());
+    assert_eq!(said(&json!({}), &package), Vec::<String>::new());
     let lock = json!({"node_modules/o": {"version": "2.0.0"}});
-    assert_eq!(said(lock, package), ["Invalid: lock file's o@2.0.0 does not satisfy o@^1.0.0"]);
+    assert_eq!(said(&lock, &package), ["Invalid: lock file's o@2.0.0 does not satisfy o@^1.0.0"]);
 }
 
 #[test]
