@@ -217,7 +217,7 @@ fn node_at(tree: &Tree, location: &str) -> Option<NodeId> {
     }
     let parent = node_at(tree, parent_location(location)?)?;
     let name = tree.interner.find_name(name_of_location(location))?;
-    tree.node(parent).children.get(&name).copied()
+    tree.child(parent, name)
 }
 
 /// Whoever has a missing or invalid edge is looked at again, however deep.

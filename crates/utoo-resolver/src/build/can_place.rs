@@ -70,7 +70,7 @@ impl Judge<'_> {
     fn whole(&mut self) -> Verdict {
         let (tree, dep) = (self.tree, self.question.dep);
         let name = tree.node(dep).name;
-        let current = tree.node(self.target).children.get(&name).copied();
+        let current = tree.child(self.target, name);
         if tree.node(dep).failure.is_some() {
             return if current.is_some() { Verdict::Replace } else { Verdict::Ok };
         }
@@ -140,10 +140,10 @@ impl Judge<'_> {
         let tree = self.tree;
         let Some(entry_node) = tree.edge(entry).to else { return true };
         let Some(set) = tree.node(self.question.dep).parent else { return false };
-        let set = &tree.node(set).children;
-        match set.get(&tree.node(entry_node).name) {
-            Some(&substitute) => {
-                let names: Vec<Name> = set.keys().copied().collect();
+        match tree.child(set, tree.node(entry_node).name) {
+            Some(substitute) => {
+                let members = tree.node(set).children.values();
+                let names: Vec<Name> = members.map(|&member| tree.node(member).name).collect();
                 if tree.can_replace(substitute, entry_node, &names) {
                     return true;
                 }
@@ -171,8 +171,8 @@ impl Judge<'_> {
                 if !edge.is_peer() || !edge.is_valid() {
                     continue;
                 }
-                match tree.node(set).children.get(&edge.name) {
-                    Some(&substitute) if !tree.satisfies(substitute, id) => return false,
+                match tree.child(set, edge.name) {
+                    Some(substitute) if !tree.satisfies(substitute, id) => return false,
                     Some(_) => {}
                     None => walk.extend(edge.to.filter(|to| !walk.contains(to))),
                 }

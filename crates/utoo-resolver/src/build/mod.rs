@@ -25,7 +25,6 @@ use crate::registry::{ManifestJob, RegistryError};
 use crate::tree::{EdgeId, EdgeKind, Name, NodeId, NodeKind, PackageId, Tree, WantId};
 pub use conflict::{ConflictEdge, ConflictNode, PeerConflict};
 use queue::Queue;
-use verdict::Verdict;
 
 /// How a call of [`crate::Resolver::advance`] ended.
 #[derive(Debug)]
@@ -211,6 +210,8 @@ impl<'o> Builder<'o> {
             match edge.to {
                 Some(to) if self.tree.node(to).failure.is_some() => false,
                 None => edge.kind != EdgeKind::PeerOptional || self.explicit.contains(&id),
+                // Two dependencies of one node whose names differ in case alone: npm keeps the later.
+                Some(to) if self.tree.node(to).name != edge.name => self.tree.node(to).parent != Some(node),
                 Some(_) if edge.error.is_some() => true,
                 Some(to) if self.tree.is_workspace(to) => false,
                 Some(_) => self.explicit.contains(&id) || self.is_updated(edge.name),
@@ -278,12 +279,8 @@ impl<'o> Builder<'o> {
                     continue;
                 }
                 let from = edge.from;
-                if placed.own == Verdict::Replace {
-                    self.seen.remove(&from);
-                }
-                if !self.seen.contains(&from) {
-                    self.enqueue(from);
-                }
+                self.seen.remove(&from);
+                self.enqueue(from);
             }
             self.enqueue(placed.node);
         }
@@ -339,10 +336,9 @@ impl<'o> Builder<'o> {
                 return Err(self.load_error(failed));
             }
             for node in self.tree.optional_set(failed) {
-                if self.tree.is_live(node) {
-                    self.tree.remove(node);
-                }
+                self.tree.node_mut(node).inert = true;
             }
+            self.tree.remove(failed);
         }
         self.prune();
         self.tree.calculate_flags();

@@ -12,8 +12,6 @@ use super::{Builder, Stop, Warning};
 pub(super) struct Placed {
     pub(super) node: NodeId,
     pub(super) edge: EdgeId,
-    /// The verdict on the node itself, its peers aside.
-    pub(super) own: Verdict,
 }
 
 /// What a placement, with the peers that came along, did to the tree.
@@ -148,11 +146,11 @@ impl Builder<'_> {
             self.prune_dedupable(target, true);
             return Ok(());
         }
-        if self.link_to_ancestor(placement, target, check.own, outcome) {
+        if self.link_to_ancestor(placement, target, outcome) {
             return Ok(());
         }
         let placed = self.copy_of(placement.dep);
-        match self.tree.node(target).children.get(&self.tree.node(placed).name).copied() {
+        match self.tree.child(target, self.tree.node(placed).name) {
             Some(old) => self.replace_old(old, placed, target, outcome),
             None => self.tree.attach(placed, target),
         }
@@ -163,7 +161,7 @@ impl Builder<'_> {
         if !self.tree.is_live(placed) {
             return Ok(());
         }
-        outcome.placed.push(Placed { node: placed, edge, own: check.own });
+        outcome.placed.push(Placed { node: placed, edge });
         self.place_peers(placement, check, placed, outcome)
     }
 
@@ -196,7 +194,7 @@ impl Builder<'_> {
                 continue;
             }
             // A set without it has it as an optional peer, which is not installed.
-            let Some(&peer) = self.tree.node(set).children.get(&edge.name) else { continue };
+            let Some(peer) = self.tree.child(set, edge.name) else { continue };
             if !self.tree.satisfies(peer, id) {
                 continue;
             }
@@ -226,7 +224,6 @@ impl Builder<'_> {
         &mut self,
         placement: &Placement<'_>,
         target: NodeId,
-        own: Verdict,
         outcome: &mut Outcome,
     ) -> bool {
         let same = self
@@ -239,7 +236,7 @@ impl Builder<'_> {
         let link = self.tree.new_node(name, package, NodeKind::Link { location });
         self.tree.node_mut(link).target = Some(same);
         self.tree.attach(link, target);
-        outcome.placed.push(Placed { node: link, edge: placement.edge, own });
+        outcome.placed.push(Placed { node: link, edge: placement.edge });
         true
     }
 

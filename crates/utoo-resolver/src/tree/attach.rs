@@ -60,7 +60,7 @@ impl Tree {
         });
         self.node_mut(from).edges_out.insert(name, id);
         if self.is_live(from) {
-            self.edges_by_name.entry(name).or_default().push(id);
+            self.edges_by_name.entry(self.interner.folded(name)).or_default().push(id);
         }
         self.reload(id);
         id
@@ -94,14 +94,15 @@ impl Tree {
     /// Puts `child` into `parent`'s `node_modules`. A node of that name that stands there is removed first.
     pub(crate) fn attach(&mut self, child: NodeId, parent: NodeId) {
         let name = self.node(child).name;
-        if let Some(&old) = self.node(parent).children.get(&name) {
+        if let Some(old) = self.child(parent, name) {
             if old == child {
                 return;
             }
             self.remove(old);
         }
         let (root, depth) = (self.node(parent).root, self.node(parent).depth + 1);
-        self.node_mut(parent).children.insert(name, child);
+        let key = self.interner.folded(name);
+        self.node_mut(parent).children.insert(key, child);
         let node = self.node_mut(child);
         node.parent = Some(parent);
         node.depth = depth;
@@ -150,7 +151,8 @@ impl Tree {
         node.parent = Some(parent);
         node.root = root;
         node.depth = depth;
-        self.node_mut(parent).children.insert(name, new);
+        let key = self.interner.folded(name);
+        self.node_mut(parent).children.insert(key, new);
         self.index(new);
         self.link_target(new);
         self.load_child_edges(new);
@@ -162,8 +164,9 @@ impl Tree {
     pub(crate) fn remove(&mut self, node: NodeId) {
         if let Some(parent) = self.node(node).parent {
             let name = self.node(node).name;
-            if self.node(parent).children.get(&name) == Some(&node) {
-                self.node_mut(parent).children.shift_remove(&name);
+            if self.child(parent, name) == Some(node) {
+                let key = self.interner.folded(name);
+                self.node_mut(parent).children.shift_remove(&key);
             }
         }
         if let NodeKind::Folder { location, .. } = &self.node(node).kind {
@@ -207,7 +210,8 @@ impl Tree {
     /// Rechecks the edges called `name` at and below `above`: something of that name came or went there.
     fn recheck(&mut self, above: NodeId, name: Name) {
         if self.is_live(above) {
-            let Some(edges) = self.edges_by_name.get_mut(&name) else { return };
+            let key = self.interner.folded(name);
+            let Some(edges) = self.edges_by_name.get_mut(&key) else { return };
             let mut edges = std::mem::take(edges);
             edges.retain(|&edge| self.is_live(self.edge(edge).from));
             for &edge in &edges {
@@ -215,7 +219,7 @@ impl Tree {
                     self.reload(edge);
                 }
             }
-            self.edges_by_name.insert(name, edges);
+            self.edges_by_name.insert(key, edges);
             return;
         }
         self.virtual_edge(above, name);

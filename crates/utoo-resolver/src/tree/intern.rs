@@ -137,6 +137,8 @@ pub(crate) struct Blocks {
 #[derive(Debug)]
 pub(crate) struct Interner {
     names: Vec<PackageName>,
+    /// For each name the one that all names share which a case-insensitive disk cannot tell apart.
+    folded: Vec<Name>,
     name_ids: FxHashMap<PackageName, Name>,
     wants: Vec<(Arc<str>, Want)>,
     want_ids: FxHashMap<Arc<str>, WantId>,
@@ -152,6 +154,7 @@ impl Interner {
     pub(crate) fn new(blocks: Blocks) -> Self {
         Self {
             names: Vec::new(),
+            folded: Vec::new(),
             name_ids: FxHashMap::default(),
             wants: Vec::new(),
             want_ids: FxHashMap::default(),
@@ -169,8 +172,20 @@ impl Interner {
         }
         let id = Name(index(self.names.len()));
         self.names.push(name.clone());
+        self.folded.push(id);
         self.name_ids.insert(name.clone(), id);
+        let text = name.as_str();
+        if text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+            let folded = PackageName::new_unchecked(text.to_lowercase());
+            self.folded[id.0 as usize] = self.name(&folded);
+        }
         id
+    }
+
+    /// The key of a name in a `node_modules` folder: npm lets two names that differ in case share one place, since
+    /// on many disks they do.
+    pub(crate) fn folded(&self, name: Name) -> Name {
+        self.folded[name.0 as usize]
     }
 
     pub(crate) fn find_name(&self, name: &str) -> Option<Name> {

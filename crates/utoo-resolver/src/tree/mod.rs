@@ -91,6 +91,7 @@ pub(crate) struct Node {
     pub(crate) fs_parent: Option<NodeId>,
     /// The root of the tree that it belongs to; none once removed.
     pub(crate) root: Option<NodeId>,
+    /// By folded name.
     pub(crate) children: Children,
     pub(crate) fs_children: Vec<NodeId>,
     pub(crate) edges_out: EdgesOut,
@@ -314,15 +315,21 @@ impl Tree {
 
     /// The node that `name` means to `from`: its own child, or that of the nearest node above.
     pub(crate) fn resolve(&self, from: NodeId, name: Name) -> Option<NodeId> {
+        let key = self.interner.folded(name);
         let mut at = Some(from);
         while let Some(id) = at {
             let node = self.node(id);
-            if let Some(&child) = node.children.get(&name) {
+            if let Some(&child) = node.children.get(&key) {
                 return Some(child);
             }
             at = node.resolve_parent();
         }
         None
+    }
+
+    /// What stands in `node`'s own `node_modules` where `name` would.
+    pub(crate) fn child(&self, node: NodeId, name: Name) -> Option<NodeId> {
+        self.node(node).children.get(&self.interner.folded(name)).copied()
     }
 
     /// `node`, then what it resolves through, up to the top.

@@ -1,0 +1,142 @@
+//! Every scenario that is one plain `utoo install`, resolved in memory, against npm's recorded lockfile.
+//! (The ones with other commands run through the real binary in utoo-cli's tests.)
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use utoo_lockfile::Lockfile;
+use utoo_resolver::{
+    ErrorCategory, Folder, ManifestCache, ManifestJob, ManifestJobDone, Project, RegistryError, Resolution,
+    ResolveError, ResolveOptions, Resolver, SourceManifest, Step,
+};
+use utoo_testkit::Scenario;
+use utoo_types::{Manifest, Packument, Platform, SpecKind, Version};
+
+fn manifest(text: &str) -> Arc<Manifest> {
+    Arc::new(Manifest::from_value(&serde_json::from_str::<Value>(text).unwrap()))
+}
+
+/// The project as the CLI would read it, for workspace patterns that end in `/*` or name a folder.
+fn project(scenario: &Scenario) -> Project {
+    let text = scenario.package_json().unwrap();
+    let value: Value = serde_json::from_str(text).unwrap();
+    let root = Manifest::from_value(&value);
+    let patterns = root.workspaces.clone().unwrap_or_default();
+    let mut project = Project::new(root);
+    project.folder_name = "project".into();
+    project.workspaces_field = value.get("workspaces").cloned();
+    for (path, text) in scenario.files() {
+        let Some(location) = path.strip_suffix("/package.json") else { continue };
+        let folder = Folder { location: location.into(), manifest: manifest(text) };
+        if patterns.iter().any(|pattern| matches(pattern, location)) {
+            project.workspaces.push(folder);
+        } else {
+            project.folders.push(folder);
+        }
+    }
+    // npm starts from nothing where the lockfile cannot be read.
+    project.lock = scenario.lock_before().and_then(|text| Lockfile::parse(text, "package-lock.json").ok());
+    project
+}
+
+fn matches(pattern: &str, location: &str) -> bool {
+    let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
+    match pattern.strip_suffix("/*") {
+        Some(above) => location.rsplit_once('/').is_some_and(|(parent, _)| parent == above),
+        None => pattern == location,
+    }
+}
+
+fn answer(scenario: &Scenario, job: &ManifestJob) -> Result<ManifestJobDone, RegistryError> {
+    let missing = |what: &str| RegistryError::new("E404", ErrorCategory::NotFound, format!("{what} not found"));
+    match job {
+        ManifestJob::Full { name } | ManifestJob::Version { name, .. } => {
+            let registry = scenario.registry().unwrap();
+            let document = registry.get(name.as_str()).ok_or_else(|| missing(name.as_str()))?;
+            let packument = Packument::from_json(serde_json::to_vec(document).unwrap());
+            Ok(ManifestJobDone::Full(packument.unwrap()))
+        }
+        ManifestJob::Source { spec } => {
+            let SpecKind::Directory(path) = spec.kind() else {
+                return Err(missing(spec.raw()));
+            };
+            let path = format!("{}/package.json", path.display());
+            let text = *scenario.files().get(path.as_str()).ok_or_else(|| missing(&path))?;
+            Ok(ManifestJobDone::Source(SourceManifest {
+                manifest: manifest(text),
+                resolved: spec.raw().into(),
+                integrity: None,
+            }))
+        }
+    }
+}
+
+fn resolve(scenario: &Scenario) -> Result<Resolution, ResolveError> {
+    let project = project(scenario);
+    let mut options = ResolveOptions::default();
+    options.pick.node_version = Some(Version::new(20, 20, 2));
+    options.platform =
+        Some(Platform { os: "linux".into(), cpu: "x64".into(), libc: Some("glibc".into()) });
+    let mut resolver = Resolver::new(&project, &options)?;
+    let mut cache = ManifestCache::new();
+    while let Step::Blocked(jobs) = resolver.advance(&cache)? {
+        for job in jobs {
+            let done = answer(scenario, &job);
+            let job = match job {
+                ManifestJob::Version { name, .. } => ManifestJob::Full { name },
+                job => job,
+            };
+            cache.insert(job, done);
+        }
+    }
+    resolver.finish()
+}
+
+/// What differs from npm's answer, if anything does.
+fn difference(scenario: &Scenario) -> Option<String> {
+    let resolved = resolve(scenario);
+    match (resolved, scenario.expected_error()) {
+        (Ok(resolution), None) => {
+            let expected = scenario.expected_lock()?;
+            let mut expected = Lockfile::parse(expected, "package-lock.json").unwrap();
+            // What npm's next install would prune counts as pruned.
+            expected.packages.retain(|_, entry| !entry.extraneous);
+            let mut lock = resolution.lockfile;
+            lock.format = expected.format.clone();
+            let (text, expected) = (without_integrity(&lock.to_text()), without_integrity(&expected.to_text()));
+            (text != expected).then(|| format!("expected\n{expected}\ngot\n{text}"))
+        }
+        (Ok(_), Some(code)) => Some(format!("npm refuses with {code}")),
+        (Err(error), None) => Some(format!("npm succeeds; got {}: {error}", error.code())),
+        (Err(error), Some(code)) => {
+            (error.code() != code).then(|| format!("npm refuses with {code}; got {}: {error}", error.code()))
+        }
+    }
+}
+
+/// The hashes of the packed fixtures are the server's business.
+fn without_integrity(lock: &str) -> String {
+    lock.lines().filter(|line| !line.trim_start().starts_with("\"integrity\"")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn plain_installs_give_npms_lockfile() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/scenarios");
+    let (mut ran, mut failed) = (0, Vec::new());
+    for (path, scenario) in Scenario::load_all(&dir).unwrap() {
+        let lines = scenario.run_lines().unwrap();
+        // Files that are no JSON are refused before there is anything to resolve.
+        let readable = scenario.package_json().is_ok_and(|text| serde_json::from_str::<Value>(text).is_ok());
+        let plain = readable && matches!(&lines[..], [line] if line.npm_args() == ["install"]);
+        if !plain {
+            continue;
+        }
+        ran += 1;
+        if let Some(difference) = difference(&scenario) {
+            failed.push(format!("{}: {difference}", path.strip_prefix(&dir).unwrap().display()));
+        }
+    }
+    assert!(ran > 0, "no scenario found in {}", dir.display());
+    assert!(failed.is_empty(), "{} of {ran} differ:\n{}", failed.len(), failed.join("\n"));
+}
