@@ -1,6 +1,6 @@
 //! A registry of a few lines: it answers with whatever bytes a test wants, and remembers what it was asked.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
