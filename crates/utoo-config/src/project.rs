@@ -45,7 +45,12 @@ fn workspaces_name(root: &Path, member: &Path) -> bool {
 
 /// The `workspaces` of a package.json: globs of folders, each of which can take back (`!`) what came before.
 #[derive(Clone, Debug)]
-pub struct WorkspaceGlobs(Vec<(bool, GlobMatcher)>);
+pub struct WorkspaceGlobs {
+    /// Whether each adds or takes back, and what it matches.
+    globs: Vec<(bool, GlobMatcher)>,
+    /// The adding ones by the matchers of their parts; `None` from a `**` on.
+    parts: Vec<Vec<Option<GlobMatcher>>>,
+}
 
 impl WorkspaceGlobs {
     /// From `workspaces`, which is a list or an object with `packages`. `None` where there are none.
@@ -59,7 +64,30 @@ impl WorkspaceGlobs {
 
     /// From the patterns themselves.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(patterns.into_iter().filter_map(pattern).collect())
+        let mut all = Self { globs: Vec::new(), parts: Vec::new() };
+        for (wanted, body) in patterns.into_iter().map(body) {
+            let Some(glob) = matcher(body) else { continue };
+            all.globs.push((wanted, glob));
+            if wanted {
+                all.parts.push(parts(body));
+            }
+        }
+        all
+    }
+
+    /// Whether a workspace can be below a folder, relative to the root: what need not be looked into is not.
+    #[must_use]
+    pub fn may_match_below(&self, relative: &Path) -> bool {
+        self.parts.iter().any(|parts| {
+            for (index, component) in relative.iter().enumerate() {
+                match parts.get(index) {
+                    Some(Some(glob)) if glob.is_match(component) => {}
+                    Some(None) => return true,
+                    _ => return false,
+                }
+            }
+            parts.len() > relative.iter().count()
+        })
     }
 
     /// Whether a folder, relative to the root, is a workspace. Folders within `node_modules` never are.
@@ -70,17 +98,34 @@ impl WorkspaceGlobs {
         {
             return false;
         }
-        self.0.iter().rev().find(|(_, glob)| glob.is_match(relative)).is_some_and(|(wanted, _)| *wanted)
+        self.globs.iter().rev().find(|(_, glob)| glob.is_match(relative)).is_some_and(|(wanted, _)| *wanted)
     }
 }
 
-fn pattern(text: &str) -> Option<(bool, GlobMatcher)> {
-    // `!!x` is `x` again.
-    let body = text.trim_start_matches('!');
-    let wanted = (text.len() - body.len()).is_multiple_of(2);
-    let body = body.trim_start_matches("./").trim_matches('/');
-    let glob = GlobBuilder::new(body).literal_separator(true).build().ok()?;
-    Some((wanted, glob.compile_matcher()))
+/// Whether a pattern adds, and the glob itself. `!!x` is `x` again.
+fn body(pattern: &str) -> (bool, &str) {
+    let body = pattern.trim_start_matches('!');
+    let wanted = (pattern.len() - body.len()).is_multiple_of(2);
+    (wanted, body.trim_start_matches("./").trim_matches('/'))
+}
+
+fn matcher(glob: &str) -> Option<GlobMatcher> {
+    Some(GlobBuilder::new(glob).literal_separator(true).build().ok()?.compile_matcher())
+}
+
+/// Matchers of a glob's parts. Braces may hold slashes, so from the first part with one anything goes.
+fn parts(glob: &str) -> Vec<Option<GlobMatcher>> {
+    let mut matchers = Vec::new();
+    for part in glob.split('/') {
+        let open = part.contains("**") || (part.contains('{') != part.contains('}'));
+        let matcher = if open { None } else { matcher(part) };
+        let ends = matcher.is_none();
+        matchers.push(matcher);
+        if ends {
+            break;
+        }
+    }
+    matchers
 }
 
 #[cfg(test)]

@@ -59,3 +59,18 @@ fn workspaces_are_a_list_or_an_object() {
     assert!(globs(r#"{"workspaces":"a"}"#).is_none());
     assert!(globs("{}").is_none());
 }
+
+#[test]
+fn only_folders_that_can_hold_workspaces_are_looked_into() {
+    let below = |patterns: &[&str], path: &str| {
+        WorkspaceGlobs::new(patterns.iter().copied()).may_match_below(Path::new(path))
+    };
+    assert!(below(&["packages/*"], "packages"));
+    assert!(!below(&["packages/*"], "packages/a"));
+    assert!(!below(&["packages/*"], "src"));
+    assert!(below(&["packages/**"], "packages/a/b"));
+    assert!(below(&["a/*/c"], "a/b"));
+    assert!(!below(&["a/*/c", "!a/**"], "a/b/c"));
+    assert!(below(&["{a/b,c}/*"], "a/b"));
+    assert!(!below(&[], "a"));
+}
