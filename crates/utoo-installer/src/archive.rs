@@ -43,7 +43,7 @@ pub(crate) fn read(archive: &[u8]) -> Result<Vec<ArchiveFile<'_>>, TarballProble
     let mut entries = Entries::new(archive);
     while let Some(entry) = entries.next()? {
         if entry.kind == Kind::File {
-            collected.take(entry)?;
+            collected.take(&entry)?;
         }
     }
     let mut files = collected.files;
@@ -61,7 +61,7 @@ struct Collected<'a> {
 }
 
 impl<'a> Collected<'a> {
-    fn take(&mut self, entry: Entry<'a>) -> Result<(), TarballProblem> {
+    fn take(&mut self, entry: &Entry<'a>) -> Result<(), TarballProblem> {
         let Some(path) = package_path(&entry.path)? else { return Ok(()) };
         let Some(path) = self.ignore_file_name(path) else { return Ok(()) };
         if self.directories.contains(&path) || !self.claim_directories(&path) {
@@ -254,9 +254,11 @@ impl<'a> Entries<'a> {
 }
 
 impl Pending {
-    /// Reads `"<length> <key>=<value>\n"` records; what is none is skipped, as node-tar skips it.
-    fn apply_pax(&mut self, mut body: &[u8]) {
-        while let Some(record) = next_record(&mut body) {
+    /// Reads `"<length> <key>=<value>\n"` records as node-tar does: line by line, where a line whose length is not the one
+    /// that it states is skipped. (A value with a newline in it is thus never read, there as here.)
+    fn apply_pax(&mut self, body: &[u8]) {
+        for line in body.split(|byte| *byte == b'\n') {
+            let Some(record) = pax_record(line) else { continue };
             let Some(equals) = memchr::memchr(b'=', record) else { continue };
             let value = c_string(&record[equals + 1..]);
             match &record[..equals] {
@@ -268,16 +270,11 @@ impl Pending {
     }
 }
 
-/// Splits the next pax record off `body`: what stands between the length and the newline.
-fn next_record<'a>(body: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let space = memchr::memchr(b' ', body)?;
-    let length: usize = std::str::from_utf8(&body[..space]).ok()?.parse().ok()?;
-    if length <= space + 1 || length > body.len() {
-        return None;
-    }
-    let record = &body[space + 1..length];
-    *body = &body[length..];
-    Some(record.strip_suffix(b"\n").unwrap_or(record))
+/// What follows the length of a pax record, if the length is right.
+fn pax_record(line: &[u8]) -> Option<&[u8]> {
+    let space = memchr::memchr(b' ', line)?;
+    let length: usize = std::str::from_utf8(&line[..space]).ok()?.parse().ok()?;
+    (length == line.len() + 1).then(|| &line[space + 1..])
 }
 
 /// The fields of a header that count here.
@@ -338,3 +335,6 @@ fn number(field: &[u8]) -> Option<u64> {
     };
     (value <= MAX_SAFE_INTEGER).then_some(value)
 }
+
+#[cfg(test)]
+mod tests;

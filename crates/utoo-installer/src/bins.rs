@@ -56,9 +56,9 @@ pub(crate) fn command_target(target: &str) -> Option<String> {
 
 /// Makes the `.bin` folders what these commands demand. `touched` are the parents (see
 /// [`utoo_lockfile::parent_location`]) below which something was changed or removed.
-pub(crate) fn link_bins(project: &Dir, commands: Vec<Commands<'_>>, touched: Vec<Arc<str>>) -> Result<()> {
+pub(crate) fn link_bins(project: &Dir, commands: Vec<Commands<'_>>, touched: &[Arc<str>]) -> Result<()> {
     let mut folders: BTreeMap<&str, Vec<Commands<'_>>> = BTreeMap::new();
-    for parent in &touched {
+    for parent in touched {
         folders.entry(parent).or_default();
     }
     for command in commands {
@@ -208,3 +208,6 @@ pub(crate) fn without_shebang_cr(mut bytes: Vec<u8>) -> Vec<u8> {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,11 @@ pub enum InstallEvent {
         /// Its key in the lockfile.
         location: Arc<str>,
     },
+    /// A package or link goes to its place, or what is there goes away.
+    Placing {
+        /// Its key in the lockfile.
+        location: Arc<str>,
+    },
     /// A stage ended.
     StageDone {
         /// Which one.

@@ -95,3 +95,6 @@ fn size_hint(tarball: &[u8], limit: u64) -> Option<usize> {
     let single = memchr::memmem::find(&tarball[GZIP_MAGIC.len()..], &GZIP_MAGIC).is_none();
     (believable && single).then_some(hint as usize)
 }
+
+#[cfg(test)]
+mod tests;

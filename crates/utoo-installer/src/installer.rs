@@ -199,8 +199,8 @@ impl<S: TarballSource> Installer<S> {
             changed: count(Action::Change),
             removed: count(Action::Remove),
             kept: count(Action::Keep),
-            from_cache: made.from_cache(),
-            downloaded: made.downloaded(),
+            from_cache: made.from_cache,
+            downloaded: made.downloaded,
             downloaded_bytes: self.downloads.bytes(),
             left_out: job.selection.left_out.len(),
             scripts_skipped: Vec::new(),
@@ -292,8 +292,8 @@ impl Prepared {
         let places = open_places(&project, options, &selection, &plan)?;
         let allowed = allowed_scripts(options, &tree, &selection);
         let bundled = bundled_in(&plan);
-        let link_mode = options.link_mode;
-        let job = Job { project, tree, selection, disk, plan, places, allowed, link_mode, bundled };
+        let (link_mode, events) = (options.link_mode, options.events.clone());
+        let job = Job { project, tree, selection, disk, plan, places, allowed, link_mode, events, bundled };
         let request = RestOfRequest { completion, workspaces, root_scripts };
         Ok(Self { job, request, lock })
     }
@@ -413,7 +413,7 @@ fn finish(
         bins::link_bins(
             &job.project,
             record::commands(job, made, &tree, &options.project),
-            record::touched(&job.plan),
+            &record::touched(&job.plan),
         )?;
     }
     let removed: Vec<_> = job.plan.with(Action::Remove).map(|step| step.location.clone()).collect();

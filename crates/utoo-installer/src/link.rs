@@ -25,12 +25,12 @@ pub(crate) enum LinkFailure {
     /// A file of the store's entry is gone: the entry is damaged.
     Damaged,
     /// Anything else.
-    Failed(InstallError),
+    Failed(Box<InstallError>),
 }
 
 impl<E: Into<InstallError>> From<E> for LinkFailure {
     fn from(error: E) -> Self {
-        Self::Failed(error.into())
+        Self::Failed(Box::new(error.into()))
     }
 }
 

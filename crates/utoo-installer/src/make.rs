@@ -14,6 +14,7 @@ use utoo_lockfile::{Entry, Lockfile, name_of_location};
 use utoo_types::PackageName;
 
 use crate::bins::command_target;
+use crate::events::{EventSink, InstallEvent};
 use crate::fetch::{Downloads, Obtained, Progress, TaskKey, on_rayon};
 use crate::link::{LinkFailure, Linking, link_package};
 use crate::place::{Places, Publisher, Staged};
@@ -34,6 +35,7 @@ pub(crate) struct Job {
     /// Locations whose install scripts will run: they get private copies.
     pub(crate) allowed: FxHashSet<Arc<str>>,
     pub(crate) link_mode: LinkMode,
+    pub(crate) events: EventSink,
     /// What comes inside a package's tarball, by the package's location.
     pub(crate) bundled: FxHashMap<Arc<str>, Vec<Arc<str>>>,
 }
@@ -45,18 +47,10 @@ pub(crate) struct Made {
     staged: FxHashMap<usize, Staged>,
     /// The index of each package that was made.
     pub(crate) indexes: FxHashMap<usize, Arc<PackageIndex>>,
-    downloaded: usize,
-    from_cache: usize,
-}
-
-impl Made {
-    pub(crate) fn downloaded(&self) -> usize {
-        self.downloaded
-    }
-
-    pub(crate) fn from_cache(&self) -> usize {
-        self.from_cache
-    }
+    /// Packages that were downloaded, here or as a prefetch.
+    pub(crate) downloaded: usize,
+    /// Packages that the store had.
+    pub(crate) from_cache: usize,
 }
 
 /// One package that was made.
@@ -124,7 +118,7 @@ fn make_present<S: TarballSource>(job: &Job, downloads: &Downloads<S>) -> Result
                 discard(&obtained.stored, downloads, &request);
                 Ok(Err((at, request)))
             }
-            Err(LinkFailure::Failed(error)) => Err(error),
+            Err(LinkFailure::Failed(error)) => Err(*error),
         }
     });
     let mut made = Made::default();
@@ -175,7 +169,7 @@ async fn make_missing<S: TarballSource>(
         match made.await? {
             Ok(made) => return Ok((made, obtained.downloaded)),
             Err(LinkFailure::Damaged) if attempt < REPAIRS => discard(&obtained.stored, &downloads, &request),
-            Err(LinkFailure::Failed(error)) => return Err(error),
+            Err(LinkFailure::Failed(error)) => return Err(*error),
             Err(LinkFailure::Damaged) => break,
         }
     }
@@ -201,6 +195,7 @@ fn make_one(job: &Job, at: usize, stored: &StoredPackage) -> Result<MadeOne, Lin
     let mode = if job.allowed.contains(&step.location) { LinkMode::Private } else { job.link_mode };
     let linking = Linking { mode, route: &site.route, commands: &commands };
     link_package(stored, &folder, &linking)?;
+    (job.events)(InstallEvent::Linked { location: step.location.clone() });
     let top = utoo_lockfile::parent_location(&step.location) == Some(base_of(&step.location));
     let staged = match (step.action, top) {
         (Action::Add, true) => {
@@ -270,6 +265,9 @@ fn makes_package(step: &Step) -> bool {
 pub(crate) fn publish_all(job: &Job, made: &mut Made) -> Result<()> {
     let mut publisher = job.places.publisher();
     for (at, step) in job.plan.steps.iter().enumerate() {
+        if step.action != Action::Keep {
+            (job.events)(InstallEvent::Placing { location: step.location.clone() });
+        }
         match (step.action, &step.shape) {
             (Action::Keep, _) | (_, Shape::Bundled(_)) => {}
             (Action::Remove, _) => drop(publisher.clear(&step.location)?),

@@ -212,3 +212,6 @@ impl<'a> Blocked<'a> {
 pub(crate) fn bases<'a>(locations: impl Iterator<Item = &'a str>) -> std::collections::BTreeSet<&'a str> {
     locations.map(base_of).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -229,3 +229,6 @@ pub(crate) fn bundlers(tree: &Lockfile) -> FxHashMap<Arc<str>, Arc<str>> {
     }
     bundlers
 }
+
+#[cfg(test)]
+mod tests;

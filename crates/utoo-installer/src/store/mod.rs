@@ -171,6 +171,10 @@ impl Store {
         let staged = self.shared.session.next()?;
         let written = write_entry(&staged, integrity, files);
         let published = written.and_then(|index| {
+            // An entry without an index is what is left of one; a whole one came from another process meanwhile.
+            if self.entry(key).exists() && self.lookup(key).is_none() {
+                self.discard(key);
+            }
             utoo_fs::publish_dir(&staged, self.entry(key))?;
             Ok(index)
         });

@@ -1,0 +1,64 @@
+use super::*;
+
+fn sample() -> Vec<u8> {
+    let mut builder = IndexBuilder::new("sha512-abc", br#"{"name":"a"}"#);
+    builder.directories(&["lib", "lib/deep"]);
+    let file = |path, mode, shebang| IndexedFile { path, size: 7, mode, shebang, crc32: 9 };
+    let files = [
+        file("cli.js", FileMode::Executable, Shebang::Crlf),
+        file("lib/deep/x", FileMode::Plain, Shebang::Fine),
+        file("lib/y", FileMode::Plain, Shebang::Fine),
+    ];
+    builder.files(files.into_iter());
+    builder.finish()
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let index = PackageIndex::parse(sample()).unwrap();
+    assert_eq!(index.integrity(), "sha512-abc");
+    assert_eq!(index.facts().name, "a");
+    assert_eq!(index.directories().collect::<Vec<_>>(), ["lib", "lib/deep"]);
+    assert_eq!(index.files().map(|file| file.path).collect::<Vec<_>>(), ["cli.js", "lib/deep/x", "lib/y"]);
+    let command = index.find("cli.js").unwrap();
+    assert_eq!(
+        (command.mode, command.shebang, command.size, command.crc32),
+        (FileMode::Executable, Shebang::Crlf, 7, 9)
+    );
+    assert_eq!(index.find("nope"), None);
+    assert!(index.has_directory("lib") && !index.has_directory("li"));
+}
+
+#[test]
+fn every_cut_and_every_changed_byte_is_a_miss() {
+    let whole = sample();
+    for length in 0..whole.len() {
+        assert!(PackageIndex::parse(whole[..length].to_vec()).is_none(), "cut at {length}");
+    }
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        assert!(PackageIndex::parse(changed).is_none(), "changed at {at}");
+    }
+    assert!(PackageIndex::parse([whole, vec![0]].concat()).is_none());
+}
+
+#[test]
+fn a_forged_index_names_no_file_outside() {
+    for path in ["../x", "/etc/x", "a/../../x", "", "a//b"] {
+        let mut builder = IndexBuilder::new("", b"{}");
+        builder.directories(&[]);
+        let (mode, shebang) = (FileMode::Plain, Shebang::Fine);
+        builder.files([IndexedFile { path, size: 0, mode, shebang, crc32: 0 }].into_iter());
+        assert!(PackageIndex::parse(builder.finish()).is_none(), "{path:?}");
+    }
+}
+
+#[test]
+fn shebangs_are_told_apart() {
+    assert_eq!(Shebang::of(b"#!/usr/bin/env node\r\nx"), Shebang::Crlf);
+    assert_eq!(Shebang::of(b"#!/usr/bin/env node\nx\r\n"), Shebang::Fine);
+    assert_eq!(Shebang::of(b"// x\r\n"), Shebang::Fine);
+    assert_eq!(Shebang::of(b"#!"), Shebang::Fine);
+    assert_eq!(Shebang::of(b""), Shebang::Fine);
+}

@@ -1,0 +1,292 @@
+//! Attacks and damage: what must hold when bytes, names or the disk are not what they should be.
+
+mod common;
+
+use std::os::unix::fs::symlink;
+
+use common::*;
+use serde_json::{Value, json};
+use tar::EntryType;
+use utoo_installer::{Installed, Result};
+
+/// The store has no entry and no unfinished one.
+fn assert_store_is_clean(project: &Project) {
+    let store = listing(&project.folder.path().join("cache"));
+    assert!(store.keys().all(|path| path.ends_with(".lock")), "left in the store: {store:?}");
+}
+
+#[track_caller]
+fn code(result: Result<Installed>) -> (&'static str, String) {
+    let error = result.map(|installed| installed.summary).unwrap_err();
+    (error.code(), error.to_string())
+}
+
+#[tokio::test]
+async fn swapped_bytes_are_refused_and_nothing_of_them_is_visible() {
+    let project = Project::new();
+    let entry = project.registry.package("evil", "1.0.0", &[("index.js", "good")]);
+    project.registry.swap(&entry, tarball(&[("package.json", "{}"), ("index.js", "bad")]));
+    let (code, text) = code(project.install(json!({"node_modules/evil": entry})).await);
+    assert_eq!(code, "EINTEGRITY");
+    assert!(
+        text.contains("evil@1.0.0") && text.contains("wanted sha512-") && text.contains("got sha512-"),
+        "{text}"
+    );
+    assert_store_is_clean(&project);
+    assert!(!project.modules().join("evil").exists());
+}
+
+#[tokio::test]
+async fn a_strong_hash_counts_before_a_weak_one() {
+    let project = Project::new();
+    let entry = project.registry.package("a", "1.0.0", &[]);
+    let other = tarball(&[("package.json", "{}")]);
+    let sha1 = utoo_types::Integrity::of(utoo_types::Algorithm::Sha1, &other).to_string();
+    let both = format!("{sha1} {}", entry["integrity"].as_str().unwrap());
+    project.registry.swap(&entry, other);
+    let tree = json!({"node_modules/a": with(entry.clone(), json!({"integrity": both}))});
+    assert_eq!(code(project.install(tree).await).0, "EINTEGRITY");
+    let weak_only = json!({"node_modules/a": with(entry, json!({"integrity": sha1}))});
+    assert!(project.install(weak_only).await.is_ok(), "a registry of 2016 offers nothing better");
+}
+
+#[tokio::test]
+async fn a_flipped_byte_anywhere_is_refused() {
+    let project = Project::new();
+    let good = tarball(&[("package.json", "{}"), ("index.js", "x")]);
+    let entry = project.registry.add("a", "1.0.0", good.clone());
+    for at in (0..good.len()).step_by(7) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x40;
+        project.registry.swap(&entry, bad);
+        assert_eq!(
+            code(project.install(json!({"node_modules/a": entry})).await).0,
+            "EINTEGRITY",
+            "byte {at}"
+        );
+    }
+    assert_store_is_clean(&project);
+}
+
+async fn unpack(fill: impl FnOnce(&mut Builder)) -> (Project, Result<Installed>) {
+    let project = Project::new();
+    write(&project.folder.path().join("victim"), "untouched");
+    let entry = project.registry.add("a", "1.0.0", tarball_with(fill));
+    let result = project.install(json!({"node_modules/a": entry})).await;
+    assert_eq!(read(&project.folder.path().join("victim")), "untouched");
+    (project, result)
+}
+
+#[tokio::test]
+async fn links_in_tarballs_are_dropped_and_never_written_through() {
+    let (project, result) = unpack(|tar| {
+        append(tar, "package/package.json", "{}", 0o644);
+        append_raw(tar, "package/out", "../../..", EntryType::Symlink, "");
+        append(tar, "package/out/victim", "owned", 0o644);
+        append_raw(tar, "package/abs", "/etc/passwd", EntryType::Symlink, "");
+        append_raw(tar, "package/hard", "../../../victim", EntryType::Link, "");
+        append(tar, "package/hard", "mine", 0o644);
+        append_raw(tar, "package/pipe", "", EntryType::Fifo, "");
+        append_raw(tar, "package/device", "", EntryType::Char, "");
+    })
+    .await;
+    result.unwrap();
+    let list = project.listing();
+    let paths: Vec<_> = list.keys().map(String::as_str).collect();
+    assert_eq!(paths, [".package-lock.json", "a/hard", "a/out/victim", "a/package.json"]);
+    assert!(list.values().all(|text| !text.starts_with("->")));
+}
+
+#[tokio::test]
+async fn names_that_lead_out_refuse_the_package_and_leave_nothing() {
+    for name in ["package/../../../victim", "/etc/victim", "package/a/../../../victim", "../victim"] {
+        let (project, result) = unpack(|tar| {
+            append(tar, "package/package.json", "{}", 0o644);
+            append_raw(tar, name, "", EntryType::Regular, "owned");
+        })
+        .await;
+        let (code, text) = code(result);
+        assert_eq!(code, "EBADPATH", "{name}");
+        assert!(text.contains("a@1.0.0") && text.contains("victim"), "{text}");
+        assert_store_is_clean(&project);
+    }
+}
+
+#[tokio::test]
+async fn modes_are_plain_or_executable_whatever_the_header_says() {
+    let (project, result) = unpack(|tar| {
+        append(tar, "package/package.json", "{}", 0o4777);
+        append(tar, "package/setuid", "x", 0o6755);
+        append(tar, "package/world", "x", 0o666);
+        append(tar, "package/closed", "x", 0o000);
+    })
+    .await;
+    result.unwrap();
+    let umask_of_this_process = 0o777 & !mode(&project.root());
+    for (name, expected) in [("package.json", 0o755), ("setuid", 0o755), ("world", 0o644), ("closed", 0o644)]
+    {
+        assert_eq!(
+            mode(&project.modules().join("a").join(name)),
+            expected & !umask_of_this_process,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_tarball_says_so() {
+    for (bytes, expected) in [
+        (b"<html>not here</html>".to_vec(), "TAR_BAD_ARCHIVE"),
+        (Vec::new(), "TAR_BAD_ARCHIVE"),
+        (tarball(&[("package.json", "{}")])[..40].to_vec(), "TAR_BAD_ARCHIVE"),
+    ] {
+        let project = Project::new();
+        let entry = project.registry.add("a", "1.0.0", bytes);
+        let (code, text) = code(project.install(json!({"node_modules/a": entry})).await);
+        assert_eq!(code, expected);
+        assert!(text.contains("a@1.0.0"), "{text}");
+        assert_store_is_clean(&project);
+    }
+}
+
+#[tokio::test]
+async fn a_planted_link_is_replaced_and_its_victim_is_untouched() {
+    let project = Project::new();
+    let tree = json!({
+        "node_modules/a": project.registry.package("a", "1.0.0", &[("index.js", "a")]),
+        "node_modules/@s/b": project.registry.package("@s/b", "1.0.0", &[("index.js", "b")]),
+        "node_modules/a/node_modules/c": project.registry.package("c", "1.0.0", &[("index.js", "c")]),
+    });
+    project.install(tree.clone()).await.unwrap();
+    let whole = project.listing();
+    let victim = project.folder.path().join("victims");
+    for planted in ["", "a", "@s", "@s/b", "a/node_modules", ".bin"] {
+        write(&victim.join("keep"), "keep");
+        write(&victim.join("index.js"), "keep");
+        let path = project.modules().join(planted);
+        let path = if planted.is_empty() { project.modules() } else { path };
+        let _ = std::fs::remove_dir_all(&path);
+        symlink(&victim, &path).unwrap();
+        project.install(tree.clone()).await.unwrap();
+        let mut now = project.listing();
+        now.remove(".bin");
+        assert_eq!(now, whole, "planted at {planted:?}");
+        let kept = listing(&victim);
+        assert_eq!(kept.values().collect::<Vec<_>>(), ["keep", "keep"], "planted at {planted:?}");
+    }
+}
+
+#[tokio::test]
+async fn locations_and_commands_that_lead_out_write_nothing() {
+    let project = Project::new();
+    let entry = project.registry.package("a", "1.0.0", &[("cli.js", "x")]);
+    let outside = json!({"../victim/node_modules/a": entry});
+    assert_eq!(code(project.install(outside).await).0, "EBADLOCATION");
+    assert!(!project.folder.path().join("victim").exists());
+
+    let bin = json!({"bin": {"../../../out": "cli.js", "..": "cli.js", ".bin": "../../../etc/passwd", "ok": "./cli.js"}});
+    project.install(json!({"node_modules/a": with(entry, bin)})).await.unwrap();
+    let list = project.listing();
+    let bins: Vec<_> = list.iter().filter(|(path, _)| path.starts_with(".bin/")).collect();
+    assert_eq!(bins.len(), 2, "{bins:?}");
+    assert_eq!((list[".bin/ok"].as_str(), list[".bin/out"].as_str()), ("-> ../a/cli.js", "-> ../a/cli.js"));
+    assert!(!project.folder.path().join("out").exists());
+}
+
+/// The only file of this name in the store.
+fn in_store(project: &Project, name: &str) -> std::path::PathBuf {
+    let root = project.folder.path().join("cache");
+    let found: Vec<_> = listing_paths(&root).into_iter().filter(|path| path.ends_with(name)).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0].clone()
+}
+
+fn listing_paths(root: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(root).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() { all.extend(listing_paths(&path)) } else { all.push(path) }
+    }
+    all
+}
+
+async fn reinstalled(project: &Project, tree: &Value) -> usize {
+    std::fs::remove_dir_all(project.modules()).unwrap();
+    let before = project.registry.requests();
+    project.install(tree.clone()).await.unwrap();
+    project.registry.requests() - before
+}
+
+#[tokio::test]
+async fn a_damaged_store_entry_is_fetched_again() {
+    let project = Project::new();
+    let tree = json!({"node_modules/a": project.registry.package("a", "1.0.0", &[("lib/index.js", "a1")])});
+    project.install(tree.clone()).await.unwrap();
+    let whole = project.listing();
+
+    std::fs::remove_file(in_store(&project, "index.js")).unwrap();
+    assert_eq!(reinstalled(&project, &tree).await, 1, "a file was gone");
+    assert_eq!(project.listing(), whole);
+
+    let index = in_store(&project, "index");
+    std::fs::File::options().write(true).open(&index).unwrap().set_len(40).unwrap();
+    assert_eq!(reinstalled(&project, &tree).await, 1, "the index was cut");
+    std::fs::remove_file(&index).unwrap();
+    assert_eq!(reinstalled(&project, &tree).await, 1, "the index was gone");
+    assert_eq!(reinstalled(&project, &tree).await, 0);
+
+    assert_eq!(project.store().verify().unwrap(), []);
+    let file = in_store(&project, "index.js");
+    std::fs::remove_file(&file).unwrap();
+    write(&file, "a2");
+    let damages = project.store().verify().unwrap();
+    assert_eq!(damages.len(), 1);
+    assert_eq!(damages[0].file.as_deref(), Some("lib/index.js"));
+    assert_eq!(reinstalled(&project, &tree).await, 1, "verify removed the entry");
+    assert_eq!(project.listing(), whole);
+}
+
+#[tokio::test]
+async fn an_unreadable_hidden_lockfile_costs_only_work() {
+    let project = Project::new();
+    let tree = json!({"node_modules/a": project.registry.package("a", "1.0.0", &[("index.js", "a1")])});
+    project.install(tree.clone()).await.unwrap();
+    let whole = project.listing();
+    let hidden = project.modules().join(".package-lock.json");
+    let text = read(&hidden);
+    for damaged in ["", "{", "[]", r#"{"packages":{"node_modules/../../x":{}}}"#, &text[..text.len() / 2]] {
+        write(&hidden, damaged);
+        project.install(tree.clone()).await.unwrap();
+        assert_eq!(project.listing(), whole, "{damaged:?}");
+        assert_eq!(read(&hidden), text);
+    }
+}
+
+#[tokio::test]
+async fn several_installs_at_once_end_as_one() {
+    let project = Project::new();
+    let tree: serde_json::Map<String, Value> = (0..20)
+        .map(|at| {
+            let name = format!("p{at}");
+            (format!("node_modules/{name}"), project.registry.package(&name, "1.0.0", &[("index.js", &name)]))
+        })
+        .collect();
+    let tree = Value::Object(tree);
+    let other = Project {
+        folder: tempfile::tempdir_in(project.folder.path()).unwrap(),
+        registry: project.registry.clone(),
+    };
+    std::fs::create_dir(other.root()).unwrap();
+    let elsewhere = utoo_installer::InstallerOptions { project: other.root(), ..project.options() };
+    let elsewhere = other.installer(elsewhere);
+    let (a, b, c) = tokio::join!(
+        project.install(tree.clone()),
+        project.install(tree.clone()),
+        elsewhere.install(utoo_installer::InstallRequest::new(lockfile(tree.clone()))),
+    );
+    a.unwrap();
+    b.unwrap();
+    c.unwrap();
+    assert_eq!(project.listing().len(), 41);
+    assert_eq!(project.listing(), other.listing());
+}
