@@ -1,0 +1,182 @@
+//! From words to an invocation.
+//!
+//! Every configuration key is a flag, `--key value` or `--key=value`, wherever it stands before a `--`; [`flags`] takes
+//! those out first, as npm's own parser understands them (`--no-key`, `--key false`). clap parses what is left:
+//! commands, their arguments, the short flags, and help.
+
+mod flags;
+mod tree;
+
+use std::ffi::OsString;
+
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+
+use crate::error::{Category, CliError};
+
+pub(crate) use tree::tree;
+
+/// What the words mean.
+pub(crate) enum Parsed {
+    /// A command to run.
+    Run(Invocation),
+    /// A text to show: help or version.
+    Show(String),
+    /// Nothing that can be run.
+    Wrong {
+        /// Why.
+        error: CliError,
+        /// Whether the error is to be shown as JSON.
+        json: bool,
+    },
+}
+
+/// A command with everything the words said about it.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) command: Command,
+    /// Configuration keys and their values, in order.
+    pub(crate) flags: Vec<(String, String)>,
+    /// `-C`, `--prefix`.
+    pub(crate) prefix: Option<std::path::PathBuf>,
+    pub(crate) quiet: bool,
+}
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Resolve, lock and fill `node_modules`; with specs, add them first.
+    Install { specs: Vec<String> },
+    /// Take dependencies out.
+    Uninstall { names: Vec<String> },
+    /// Resolve and write the lockfile only.
+    Deps,
+    /// Install exactly what the lockfile says.
+    Ci,
+    /// Run a script; without one, list them.
+    Run { script: Option<String>, args: Vec<String> },
+    /// Show the installed tree.
+    Ls { names: Vec<String> },
+    /// Remove the cache.
+    Clean,
+    /// Print a completion script.
+    Completions { shell: clap_complete::Shell },
+}
+
+impl Command {
+    /// The command's word, as it stands in JSON.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Install { .. } => "install",
+            Self::Uninstall { .. } => "uninstall",
+            Self::Deps => "deps",
+            Self::Ci => "ci",
+            Self::Run { .. } => "run",
+            Self::Ls { .. } => "ls",
+            Self::Clean => "clean",
+            Self::Completions { .. } => "completions",
+        }
+    }
+}
+
+/// Reads the process's words, the program's own first.
+pub(crate) fn parse(words: Vec<OsString>) -> Parsed {
+    let mut texts = Vec::with_capacity(words.len());
+    for word in words {
+        match word.into_string() {
+            Ok(text) => texts.push(text),
+            Err(word) => {
+                let message = format!("an argument is not UTF-8: {}", word.to_string_lossy());
+                return Parsed::Wrong { error: CliError::usage(message), json: false };
+            }
+        }
+    }
+    let program = program_name(texts.first().map_or("utoo", String::as_str));
+    let extracted = match flags::extract(texts.into_iter().skip(1).collect()) {
+        Ok(extracted) => extracted,
+        Err(error) => return Parsed::Wrong { error, json: false },
+    };
+    let json =
+        extracted.flags.iter().rev().find(|(key, _)| key == "json").is_some_and(|(_, on)| on != "false");
+    match matches(program, &extracted.rest) {
+        Ok(found) => invocation(&found, extracted.flags),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            Parsed::Show(error.render().to_string())
+        }
+        Err(error) => Parsed::Wrong { error: usage_error(&error), json },
+    }
+}
+
+/// `ut` where it was started under that name, so that help shows what to type.
+fn program_name(word: &str) -> &'static str {
+    let stem = std::path::Path::new(word).file_stem().and_then(std::ffi::OsStr::to_str);
+    if stem == Some("ut") { "ut" } else { "utoo" }
+}
+
+/// clap's matches. A word that is no command is a script: `utoo build` is `utoo run build`.
+fn matches(program: &'static str, rest: &[String]) -> Result<ArgMatches, clap::Error> {
+    let first = std::iter::once(program.to_owned());
+    let found = tree(program).try_get_matches_from(first.clone().chain(rest.iter().cloned()))?;
+    let Some((word, below)) = found.subcommand() else { return Ok(found) };
+    if tree::is_command(word) {
+        return Ok(found);
+    }
+    let after = below.get_many::<String>("").map_or(0, Iterator::count);
+    // The script's name and all that follows it are the last words, so `run` goes in front of them.
+    let place = rest.len() - (after + 1);
+    let (before, script) = rest.split_at(place);
+    let words = before.iter().cloned().chain(std::iter::once("run".to_owned())).chain(script.iter().cloned());
+    tree(program).try_get_matches_from(first.chain(words))
+}
+
+fn invocation(found: &ArgMatches, mut flags: Vec<(String, String)>) -> Parsed {
+    let Some((word, below)) = found.subcommand() else {
+        return Parsed::Show(tree("utoo").render_help().to_string());
+    };
+    flags.extend(tree::short_flags(below));
+    let json = flags.iter().rev().find(|(key, _)| key == "json").is_some_and(|(_, on)| on != "false");
+    let texts = |id: &str| below.get_many::<String>(id).map(|all| all.cloned().collect()).unwrap_or_default();
+    let command = match word {
+        "install" => Command::Install { specs: texts("specs") },
+        "uninstall" => Command::Uninstall { names: texts("names") },
+        "deps" => Command::Deps,
+        "ci" => Command::Ci,
+        "run" => Command::Run { script: below.get_one::<String>("script").cloned(), args: texts("args") },
+        "ls" => Command::Ls { names: texts("names") },
+        "clean" => Command::Clean,
+        "completions" => match below.get_one::<clap_complete::Shell>("shell") {
+            Some(shell) => Command::Completions { shell: *shell },
+            None => return Parsed::Wrong { error: CliError::usage("which shell?"), json },
+        },
+        // `test`, `start`, `stop`, `restart`
+        script => Command::Run { script: Some(script.to_owned()), args: texts("args") },
+    };
+    if below.get_flag("global") {
+        let error = CliError::new(Category::Usage, "EUNSUPPORTED", "global installs are not supported yet")
+            .hint("install into a project, and run its commands with `utoo run`");
+        return Parsed::Wrong { error, json };
+    }
+    Parsed::Run(Invocation {
+        command,
+        flags,
+        prefix: below.get_one::<std::path::PathBuf>("prefix").cloned(),
+        quiet: below.get_flag("quiet"),
+    })
+}
+
+/// clap's message, without the label that the renderer adds itself.
+fn usage_error(error: &clap::Error) -> CliError {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut failure = CliError::usage(message.trim());
+    if error.kind() == ErrorKind::UnknownArgument {
+        failure.hint = Some("flags for a script stand behind `--`: utoo run build -- --watch".to_owned());
+    } else if !rest.trim().is_empty() {
+        failure.hint = Some(rest.trim().lines().map(str::trim).collect::<Vec<_>>().join(" "));
+    }
+    failure
+}
+
+#[cfg(test)]
+mod tests;

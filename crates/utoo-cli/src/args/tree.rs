@@ -1,0 +1,269 @@
+//! clap's tree: commands, what they take, and their help.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+
+/// The whole tree, as help and completions see it.
+pub(crate) fn tree(program: &'static str) -> Command {
+    let mut root = Command::new(program)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Installs the dependencies of JavaScript projects: npm's tree and lockfile, faster")
+        .after_help(ROOT_HELP)
+        .subcommand_required(false)
+        .disable_help_subcommand(true)
+        .allow_external_subcommands(true)
+        .external_subcommand_value_parser(clap::value_parser!(String))
+        .arg(
+            Arg::new("version")
+                .short('v')
+                .short_alias('V')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("Print the version"),
+        )
+        .disable_version_flag(true)
+        .args(global_args());
+    for command in commands() {
+        root = root.subcommand(command);
+    }
+    root
+}
+
+/// Whether a word is a command and not the name of a script.
+pub(super) fn is_command(word: &str) -> bool {
+    commands().iter().any(|command| command.get_name() == word)
+}
+
+fn commands() -> Vec<Command> {
+    vec![
+        install(),
+        Command::new("uninstall")
+            .visible_aliases(["rm", "remove", "un"])
+            .alias("unlink")
+            .alias("r")
+            .about("Take packages out of package.json, the lockfile and node_modules")
+            .arg(names("names", "Names of packages").required(true))
+            .args(save_args())
+            .after_help(UNINSTALL_HELP),
+        Command::new("deps")
+            .about("Resolve and write package-lock.json, without downloading packages")
+            .after_help(DEPS_HELP),
+        Command::new("ci")
+            .visible_alias("clean-install")
+            .about("Install exactly what package-lock.json says, from scratch")
+            .after_help(CI_HELP),
+        Command::new("run")
+            .visible_alias("run-script")
+            .alias("rum")
+            .alias("urn")
+            .about("Run a script of package.json; without a name, list the scripts")
+            .arg(Arg::new("script").help("Name of the script"))
+            .arg(script_args())
+            .after_help(RUN_HELP),
+        shortcut("test", "Run the script `test`").visible_alias("t").alias("tst"),
+        shortcut("start", "Run the script `start`, or `node server.js`"),
+        shortcut("stop", "Run the script `stop`"),
+        shortcut("restart", "Run the script `restart`, or `stop` and `start`"),
+        Command::new("ls")
+            .visible_aliases(["list", "ll", "la"])
+            .about("Show the installed packages as a tree, and what is wrong with them")
+            .arg(names("names", "Show only paths to these: name, or name@range"))
+            .after_help(LS_HELP),
+        Command::new("clean")
+            .about("Remove utoo's cache: packages, metadata and tarballs")
+            .after_help(CLEAN_HELP),
+        Command::new("completions")
+            .about("Print a completion script for a shell")
+            .arg(Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)))
+            .after_help(COMPLETIONS_HELP),
+    ]
+}
+
+fn install() -> Command {
+    Command::new("install")
+        .visible_aliases(["i", "add"])
+        .aliases(["in", "ins", "inst", "insta", "instal", "isntall", "isnt"])
+        .about("Install a project's dependencies; with packages, add them first")
+        .arg(names(
+            "specs",
+            "Packages to add: name, name@range, name@tag, alias@npm:name, folder, tarball, git or URL",
+        ))
+        .args(save_args())
+        .after_help(INSTALL_HELP)
+}
+
+fn shortcut(name: &'static str, about: &'static str) -> Command {
+    Command::new(name).about(about).arg(script_args()).after_help("Same as `utoo run` with this name.")
+}
+
+fn names(id: &'static str, help: &'static str) -> Arg {
+    Arg::new(id).num_args(0..).action(ArgAction::Append).help(help)
+}
+
+fn script_args() -> Arg {
+    Arg::new("args")
+        .num_args(0..)
+        .action(ArgAction::Append)
+        .help("Arguments of the script; its flags stand behind `--`")
+}
+
+/// A flag that is a configuration key with a short form. Its long form is taken out before clap sees it, and stands
+/// here for help and completions.
+fn switch(key: &'static str, short: char, help: &'static str) -> Arg {
+    Arg::new(key).long(key).short(short).action(ArgAction::SetTrue).help(help)
+}
+
+const SAVE_SWITCHES: [(&str, char, &str); 6] = [
+    ("save-dev", 'D', "Save to devDependencies"),
+    ("save-optional", 'O', "Save to optionalDependencies"),
+    ("save-prod", 'P', "Save to dependencies, also what is in another block"),
+    ("save-exact", 'E', "Save the exact version instead of a range"),
+    ("save-bundle", 'B', "Save to bundleDependencies as well"),
+    ("save", 'S', "Save to package.json (the default)"),
+];
+
+fn save_args() -> Vec<Arg> {
+    let mut args: Vec<Arg> = SAVE_SWITCHES.map(|(key, short, help)| switch(key, short, help)).into();
+    args.push(long_only("save-peer", "Save to peerDependencies"));
+    args.push(long_only("no-save", "Leave package.json as it is"));
+    args
+}
+
+fn long_only(key: &'static str, help: &'static str) -> Arg {
+    Arg::new(key).long(key).action(ArgAction::SetTrue).help(help)
+}
+
+const GLOBAL_SWITCHES: [(&str, char, &str); 4] = [
+    ("force", 'f', "Go on where npm would with --force"),
+    ("all", 'a', "ls: show every level"),
+    ("long", 'l', "ls: show more of each package"),
+    ("parseable", 'p', "ls: show paths, one a line"),
+];
+
+/// Flags of every command. What is a configuration key here is for help and completions.
+fn global_args() -> Vec<Arg> {
+    let value = |key: &'static str, name: &'static str, help: &'static str| {
+        Arg::new(key).long(key).value_name(name).num_args(1).action(ArgAction::Append).help(help).global(true)
+    };
+    let mut args = vec![
+        Arg::new("prefix")
+            .short('C')
+            .long("prefix")
+            .value_name("DIR")
+            .value_parser(clap::value_parser!(PathBuf))
+            .value_hint(ValueHint::DirPath)
+            .help("The project's folder, instead of looking for it upwards")
+            .global(true),
+        value("registry", "URL", "The registry to ask"),
+        value("cache-dir", "DIR", "Where utoo keeps its cache").value_hint(ValueHint::DirPath),
+        value("omit", "KIND", "Leave dev, optional or peer dependencies out of node_modules"),
+        value("include", "KIND", "Take prod, dev, optional or peer dependencies in, whatever omits them"),
+        value("workspace", "NAME", "Only this workspace, by name or folder").short('w'),
+        Arg::new("quiet")
+            .short('q')
+            .long("quiet")
+            .action(ArgAction::SetTrue)
+            .help("Show nothing but errors")
+            .global(true),
+        Arg::new("global").short('g').long("global").action(ArgAction::SetTrue).hide(true).global(true),
+    ];
+    for (key, help) in [
+        ("ignore-scripts", "Run no scripts of packages or the project"),
+        ("offline", "Ask only the cache, never the network"),
+        ("prefer-offline", "Ask the cache first, however old it is"),
+        ("legacy-peer-deps", "Leave peer dependencies out of the tree, as npm 6 did"),
+        ("strict-peer-deps", "Fail on every conflict of peer dependencies"),
+        ("workspaces", "Every workspace"),
+        ("json", "Print one JSON document instead of text"),
+        ("timing", "Print where the time went"),
+        ("no-color", "Use no colours"),
+    ] {
+        args.push(long_only(key, help).global(true));
+    }
+    args.extend(
+        GLOBAL_SWITCHES.map(|(key, short, help)| switch(key, short, help).global(true).hide_short_help(true)),
+    );
+    args
+}
+
+/// The configuration that short forms stand for.
+pub(super) fn short_flags(found: &ArgMatches) -> Vec<(String, String)> {
+    let mut flags = Vec::new();
+    for (key, _, _) in SAVE_SWITCHES.iter().chain(&GLOBAL_SWITCHES) {
+        if found.try_get_one::<bool>(key).is_ok_and(|on| on == Some(&true)) {
+            flags.push(((*key).to_owned(), "true".to_owned()));
+        }
+    }
+    for workspace in found.get_many::<String>("workspace").into_iter().flatten() {
+        flags.push(("workspace".to_owned(), workspace.clone()));
+    }
+    flags
+}
+
+const ROOT_HELP: &str = "\
+Every npm configuration key is a flag: --fetch-retries 5, --no-package-lock, --install-strategy=nested.
+
+Examples:
+  utoo install              install what package.json asks for
+  utoo add react            add a package
+  utoo build                run the script `build`
+
+Exit codes: 0 done, 1 may work when tried again, 2 usage, 3 credentials, 4 not found, 5 rate limited,
+7 something must be changed first, 11 this machine; a script's own code is passed on.";
+
+const INSTALL_HELP: &str = "\
+Examples:
+  utoo install                          install what package.json asks for
+  utoo add react react-dom@18           add two packages to dependencies
+  utoo add -D typescript                add to devDependencies
+  utoo add -E left@npm:right@1.2.3      add an alias, with its exact version
+  utoo install --omit=dev               leave devDependencies out";
+
+const UNINSTALL_HELP: &str = "\
+Examples:
+  utoo uninstall react
+  utoo rm @types/node typescript";
+
+const DEPS_HELP: &str = "\
+Fields of the lockfile that only a package's own files tell (`license` where the registry leaves it out) are
+filled by the next `utoo install`.
+
+Examples:
+  utoo deps
+  utoo deps --prefer-offline";
+
+const CI_HELP: &str = "\
+Removes node_modules first, and fails where package-lock.json does not fit package.json.
+
+Examples:
+  utoo ci
+  utoo ci --omit=dev --ignore-scripts";
+
+const RUN_HELP: &str = "\
+Examples:
+  utoo run                       list the scripts
+  utoo run build                 run `prebuild`, `build` and `postbuild`
+  utoo run build -- --watch      give the script a flag
+  utoo run test -w packages/a    run it in a workspace
+  utoo build                     the same as `utoo run build`";
+
+const LS_HELP: &str = "\
+Examples:
+  utoo ls                 direct dependencies
+  utoo ls --all           every level
+  utoo ls react           who brings react
+  utoo ls --depth 1 --json";
+
+const CLEAN_HELP: &str = "\
+Projects keep working: what node_modules holds does not need the cache.
+
+Examples:
+  utoo clean
+  utoo clean --cache-dir /tmp/utoo-cache";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  utoo completions bash > ~/.local/share/bash-completion/completions/utoo
+  utoo completions zsh > ~/.zfunc/_utoo
+  utoo completions fish > ~/.config/fish/completions/utoo.fish";

@@ -1,0 +1,36 @@
+//! One module for each command. Each takes the context and gives what to show.
+
+mod clean;
+mod completions;
+mod install;
+mod ls;
+mod run;
+
+use crate::args::Command;
+use crate::context::Context;
+use crate::error::{Category, CliError, CliResult};
+use crate::output::Done;
+
+/// Does what the command says.
+pub(crate) fn execute(context: &Context) -> CliResult<Done> {
+    match &context.command {
+        Command::Install { .. } | Command::Uninstall { .. } | Command::Deps => install::install(context),
+        Command::Ci => install::ci(context),
+        Command::Run { script: Some(script), args } => run::run(context, script, args),
+        Command::Run { script: None, .. } => run::list(context),
+        Command::Ls { names } => ls::ls(context, names),
+        Command::Clean => clean::clean(context),
+        Command::Completions { shell } => Ok(completions::completions(*shell)),
+    }
+}
+
+/// Runs a future on a runtime of one thread: what computes is rayon's part, and more threads measured slower.
+fn block_on<T>(future: impl Future<Output = T>) -> CliResult<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        CliError::new(Category::Local, "EIO", "cannot start the runtime")
+            .because_of(&error)
+            .detail("reason", error.to_string())
+    })?;
+    Ok(runtime.block_on(future))
+}

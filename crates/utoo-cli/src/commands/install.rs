@@ -1,0 +1,200 @@
+//! `utoo install`, `uninstall`, `deps` and `ci`: one way, with parts left out.
+//!
+//! 1. [`inputs`]: package.json, workspaces, lockfile; whether anything has changed since the last install.
+//! 2. [`request`]: what the words ask to add or remove, as edits of package.json.
+//! 3. [`resolve`]: the ideal tree; what is chosen is fetched at once.
+//! 4. the installer fills `node_modules`.
+//! 5. [`save`]: package.json and the lockfile, if they changed, after everything else succeeded.
+
+mod adapter;
+mod inputs;
+mod node;
+mod request;
+mod resolve;
+mod save;
+mod summary;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use utoo_installer::{
+    BinLinks, Completion, EventSink, InstallEvent, InstallRequest, Installed, Installer, InstallerOptions,
+    PlatformCheck, RootScripts, Stage, Store, record_state,
+};
+use utoo_lockfile::Lockfile;
+use utoo_registry::UnifiedRegistry;
+
+use crate::args::Command;
+use crate::context::Context;
+use crate::error::{Category, CliError, CliResult};
+use crate::output::{Done, Phase, Progress};
+use crate::script;
+use adapter::Tarballs;
+use inputs::Inputs;
+use request::Edits;
+
+/// Installs, with what the words add or remove; or only resolves.
+pub(super) fn install(context: &Context) -> CliResult<Done> {
+    refuse_unsupported(context)?;
+    let inputs = context.output.stage("read the project", || Inputs::read(context))?;
+    let plain = matches!(&context.command, Command::Install { specs } if specs.is_empty());
+    if plain && inputs.is_up_to_date(context) {
+        return Ok(summary::up_to_date(context));
+    }
+    super::block_on(install_all(context, inputs))?
+}
+
+async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
+    let progress = Arc::new(context.output.progress());
+    let registry = UnifiedRegistry::from_config(&context.config)?;
+    let edits = match &context.command {
+        Command::Install { specs } => Edits::to_add(context, &mut inputs, &registry, specs).await?,
+        Command::Uninstall { names } => Edits::to_remove(&mut inputs, names),
+        _ => Edits::default(),
+    };
+    let only_lock = context.command == Command::Deps || context.config.lock().package_lock_only;
+    let dry = context.config.install().dry_run;
+    let installer = installer(context, &registry, &progress);
+    let ahead = (!only_lock && !dry).then_some(&installer);
+    let resolved = resolve::resolve(context, &inputs, &edits, (&registry, ahead), &progress).await?;
+    let mut tree = resolved.lockfile;
+    save::settle_specs(context, &mut inputs, &edits, &mut tree);
+    if dry {
+        return Ok(summary::resolved_only(&tree, &registry, save::Saved::default(), &context.started));
+    }
+    if only_lock {
+        let saved = save::save(context, &inputs, tree.clone())?;
+        registry.flush();
+        return Ok(summary::resolved_only(&tree, &registry, saved, &context.started));
+    }
+    let request = InstallRequest {
+        tree,
+        completion: Completion::All,
+        workspaces: inputs.workspace_locations(),
+        root_scripts: if edits.is_empty() { RootScripts::All } else { RootScripts::DependenciesOnly },
+    };
+    let installed = fill(&installer, request, &progress).await?;
+    let saved = save::save(context, &inputs, installed.tree.clone())?;
+    finish(context, &inputs, &installed, &registry)?;
+    Ok(summary::installed(context, &installed, saved))
+}
+
+/// Exactly what the lockfile says, into an empty `node_modules`.
+pub(super) fn ci(context: &Context) -> CliResult<Done> {
+    refuse_unsupported(context)?;
+    let inputs = Inputs::read(context)?;
+    let Some(tree) = inputs.lock_of_file(context)? else {
+        return Err(CliError::new(
+            Category::Precondition,
+            "EUSAGE",
+            "there is no package-lock.json to install from",
+        )
+        .hint("`utoo install` makes one"));
+    };
+    inputs.check_against(context, &tree)?;
+    let modules = context.root().join("node_modules");
+    context.output.stage("remove node_modules", || utoo_fs::remove_dir_all(&modules))?;
+    super::block_on(async {
+        let progress = Arc::new(context.output.progress());
+        let registry = UnifiedRegistry::from_config(&context.config)?;
+        let installer = installer(context, &registry, &progress);
+        let mut request = InstallRequest::new(tree);
+        request.workspaces = inputs.workspace_locations();
+        let installed = fill(&installer, request, &progress).await?;
+        finish(context, &inputs, &installed, &registry)?;
+        Ok(summary::installed(context, &installed, save::Saved::default()))
+    })?
+}
+
+async fn fill(
+    installer: &Installer<Tarballs>,
+    request: InstallRequest,
+    progress: &Progress,
+) -> CliResult<Installed> {
+    progress.begin(Phase::Fetching);
+    let started = Instant::now();
+    let installed = installer.install(request).await?;
+    let summary = &installed.summary;
+    let made = format!("{} packages", summary.added + summary.changed);
+    progress.end(Phase::Linking, started, &made);
+    progress.clear();
+    Ok(installed)
+}
+
+/// Writes out what the registry's writer still holds, and remembers what this install went by.
+fn finish(
+    context: &Context,
+    inputs: &Inputs,
+    installed: &Installed,
+    registry: &UnifiedRegistry,
+) -> CliResult<()> {
+    registry.flush();
+    record_state(context.root(), &inputs.state(context, installed.folders.clone()))?;
+    Ok(())
+}
+
+fn installer(context: &Context, registry: &UnifiedRegistry, progress: &Arc<Progress>) -> Installer<Tarballs> {
+    let config = &context.config;
+    let mut options = InstallerOptions::new(context.root(), Store::open(config.cache_dir()));
+    options.platform = resolve::platform(config);
+    options.platform_check =
+        if config.resolve().force { PlatformCheck::Ignore } else { PlatformCheck::Enforce };
+    options.omit = config.install().omit;
+    options.bin_links = if config.install().bin_links { BinLinks::Make } else { BinLinks::Skip };
+    options.scripts = (!config.scripts().ignore_scripts).then(|| script::runner(context));
+    options.script_output = script::output(context);
+    options.events = events(context, progress);
+    let source = Tarballs::new(registry.clone(), context.root());
+    Installer::new(options, Arc::new(source))
+}
+
+fn events(context: &Context, progress: &Arc<Progress>) -> EventSink {
+    let progress = Arc::clone(progress);
+    let timings = context.output.timings_sink();
+    Arc::new(move |event| match event {
+        InstallEvent::Planned { to_make, .. } => progress.add_total(to_make as u64),
+        InstallEvent::Linked { location } => progress.tick(&location),
+        InstallEvent::StageDone { stage, took } => {
+            timings(stage_name(stage), took);
+            if stage == Stage::Record {
+                // Scripts write where the line is.
+                progress.clear();
+            }
+        }
+        _ => {}
+    })
+}
+
+fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Plan => "plan",
+        Stage::Link => "fetch, unpack and link",
+        Stage::Publish => "move into place",
+        Stage::Bins => "link commands",
+        Stage::Record => "write the hidden lockfile",
+        Stage::Scripts => "run scripts",
+    }
+}
+
+/// What npm can do here and utoo cannot yet: refused by name, before anything is written.
+fn refuse_unsupported(context: &Context) -> CliResult<()> {
+    let config = &context.config;
+    let refused = match (config.lock().lockfile_version, config.save()) {
+        (Some(version @ 1..=2), _) => format!("lockfile-version={version}: only version 3 is written"),
+        _ if config.resolve().install_strategy == utoo_config::InstallStrategy::Linked => {
+            "install-strategy=linked".to_owned()
+        }
+        (_, save) if save.save_bundle => "save-bundle".to_owned(),
+        (_, save) if save.kind == Some(utoo_config::SaveKind::PeerOptional) => {
+            "save-peer with save-optional".to_owned()
+        }
+        _ if config.resolve().install_links => "install-links".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(CliError::new(Category::Usage, "EUNSUPPORTED", format!("not supported yet: {refused}")))
+}
+
+/// How many packages a tree has, links and the project not counted.
+fn count(tree: &Lockfile) -> usize {
+    tree.packages.iter().filter(|(location, entry)| !location.is_empty() && !entry.link).count()
+}

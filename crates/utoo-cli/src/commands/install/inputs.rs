@@ -1,0 +1,221 @@
+//! What an install goes by: package.json, the workspaces, the lockfile.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+use utoo_installer::{Freshness, StateInputs, is_up_to_date};
+use utoo_lockfile::{Lockfile, Project as Wanted, validate};
+use utoo_resolver::{Folder, Project};
+use utoo_types::{PackageJson, PackageName};
+
+use crate::context::Context;
+use crate::error::{Category, CliError, CliResult};
+use crate::project::{Package, workspaces};
+
+const LIFECYCLE: [&str; 8] = [
+    "preinstall",
+    "install",
+    "postinstall",
+    "prepublish",
+    "preprepare",
+    "prepare",
+    "postprepare",
+    "dependencies",
+];
+
+/// The project as its files say.
+pub(super) struct Inputs {
+    pub(super) root: Package,
+    pub(super) workspaces: Vec<Workspace>,
+    /// Text of package-lock.json or npm-shrinkwrap.json.
+    pub(super) lock_text: Option<String>,
+    /// Where the lockfile is, or would be.
+    pub(super) lock_path: PathBuf,
+}
+
+/// A workspace with its place in the lockfile.
+pub(super) struct Workspace {
+    /// `packages/a`
+    pub(super) location: Arc<str>,
+    pub(super) package: Package,
+}
+
+impl Inputs {
+    /// Reads everything but the hidden lockfile. A project without a package.json is an empty one, as for npm.
+    pub(super) fn read(context: &Context) -> CliResult<Self> {
+        let folder = context.root();
+        let root = match Package::find(folder)? {
+            Some(root) => root,
+            None => {
+                Package { folder: folder.to_owned(), json: PackageJson::empty(&folder.join("package.json")) }
+            }
+        };
+        let workspaces = workspaces(&root)?
+            .into_iter()
+            .map(|package| Workspace { location: location(folder, &package.folder), package });
+        let workspaces = workspaces.collect();
+        let (lock_path, lock_text) = read_lock(context)?;
+        Ok(Self { root, workspaces, lock_text, lock_path })
+    }
+
+    /// The package.json at a location; empty for the root.
+    pub(super) fn package_at(&mut self, location: &str) -> Option<&mut Package> {
+        if location.is_empty() {
+            return Some(&mut self.root);
+        }
+        let found = self.workspaces.iter_mut().find(|workspace| &*workspace.location == location);
+        found.map(|workspace| &mut workspace.package)
+    }
+
+    pub(super) fn workspace_locations(&self) -> Vec<Arc<str>> {
+        self.workspaces.iter().map(|workspace| Arc::clone(&workspace.location)).collect()
+    }
+
+    /// Whether there is nothing to install and no script to run.
+    pub(super) fn is_up_to_date(&self, context: &Context) -> bool {
+        let runs_scripts = !context.config.scripts().ignore_scripts
+            && std::iter::once(&self.root)
+                .chain(self.workspaces.iter().map(|workspace| &workspace.package))
+                .any(|package| LIFECYCLE.iter().any(|event| package.json.manifest().script(event).is_some()));
+        if runs_scripts || context.config.lock().package_lock_only || context.config.resolve().force {
+            return false;
+        }
+        let freshness = is_up_to_date(context.root(), &self.state(context, Vec::new()));
+        if let Freshness::Stale(reason) = &freshness
+            && context.output.is_verbose()
+        {
+            context.output.note(&format!("not up to date: {reason}"));
+        }
+        freshness == Freshness::Fresh
+    }
+
+    /// What decides whether an install has anything to do.
+    pub(super) fn state(&self, context: &Context, mut folders: Vec<PathBuf>) -> StateInputs {
+        let mut files =
+            vec![PathBuf::from("package.json"), "package-lock.json".into(), "npm-shrinkwrap.json".into()];
+        for workspace in &self.workspaces {
+            let folder = PathBuf::from(&*workspace.location);
+            files.push(folder.join("package.json"));
+            folders.extend(folder.parent().map(Path::to_owned));
+        }
+        let config = &context.config;
+        let settings = format!(
+            "{} {:?} {:?} {:?} {:?} {} {:?}",
+            env!("CARGO_PKG_VERSION"),
+            config.resolve(),
+            config.install(),
+            config.lock(),
+            config.default_registry().as_str(),
+            config.scripts().ignore_scripts,
+            config.scoped_registries().map(|(scope, url)| (scope, url.as_str())).collect::<Vec<_>>(),
+        );
+        StateInputs { files, folders, settings }
+    }
+
+    /// The lockfile that is there.
+    pub(super) fn lock_of_file(&self, context: &Context) -> CliResult<Option<Lockfile>> {
+        let Some(text) = &self.lock_text else { return Ok(None) };
+        let lock = Lockfile::parse(text, &self.lock_path)?;
+        if lock.original_version == Some(2) {
+            let name = self.lock_path.file_name().unwrap_or_default().to_string_lossy();
+            context.output.warn(&format!("{name} is of version 2; utoo writes version 3"));
+        }
+        Ok(Some(lock))
+    }
+
+    /// The project as the resolver takes it.
+    pub(super) fn to_project(&self, context: &Context, requests: Vec<PackageName>) -> CliResult<Project> {
+        let folder = context.root();
+        let lock = match self.lock_of_file(context)? {
+            Some(lock) => Some(lock),
+            None => hidden_lock(folder),
+        };
+        let workspaces: Vec<Folder> = self
+            .workspaces
+            .iter()
+            .map(|workspace| Folder {
+                location: Arc::clone(&workspace.location),
+                manifest: Arc::new(workspace.package.json.manifest().clone()),
+            })
+            .collect();
+        let folders = linked_folders(folder, lock.as_ref(), &workspaces)?;
+        Ok(Project {
+            manifest: Arc::new(self.root.json.manifest().clone()),
+            folder_name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            workspaces_field: self.root.json.value().get("workspaces").cloned(),
+            workspaces,
+            folders,
+            lock,
+            requests,
+        })
+    }
+
+    /// Refuses a lockfile that does not say what package.json asks for.
+    pub(super) fn check_against(&self, context: &Context, lock: &Lockfile) -> CliResult<()> {
+        let workspaces: Vec<_> = self
+            .workspaces
+            .iter()
+            .map(|workspace| (&*workspace.location, workspace.package.json.manifest()))
+            .collect();
+        let peers = match context.config.resolve().legacy_peer_deps {
+            true => utoo_lockfile::Peers::Ignored,
+            false => utoo_lockfile::Peers::Required,
+        };
+        let wanted = Wanted { root: self.root.json.manifest(), workspaces: &workspaces, peers };
+        let mismatches: Vec<String> = validate(lock, &wanted).iter().map(ToString::to_string).collect();
+        if mismatches.is_empty() {
+            return Ok(());
+        }
+        let mut error =
+            CliError::new(Category::Precondition, "EUSAGE", "package-lock.json does not fit package.json")
+                .hint("`utoo install` brings them together")
+                .detail("mismatches", json!(mismatches));
+        error.causes = mismatches;
+        Err(error)
+    }
+}
+
+/// npm-shrinkwrap.json comes before package-lock.json. Where lockfiles are off, neither is read.
+fn read_lock(context: &Context) -> CliResult<(PathBuf, Option<String>)> {
+    let default = context.root().join("package-lock.json");
+    if !context.config.lock().package_lock {
+        return Ok((default, None));
+    }
+    for path in [context.root().join("npm-shrinkwrap.json"), default.clone()] {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return Ok((path, Some(text))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(CliError::io("cannot read", &path, &error)),
+        }
+    }
+    Ok((default, None))
+}
+
+/// What is installed, where nothing else says; unreadable counts as nothing.
+fn hidden_lock(root: &Path) -> Option<Lockfile> {
+    let path = root.join("node_modules/.package-lock.json");
+    Lockfile::parse(&std::fs::read_to_string(&path).ok()?, &path).ok()
+}
+
+/// Folders that the lock links to and that are no workspaces, with what their package.json says now.
+fn linked_folders(root: &Path, lock: Option<&Lockfile>, workspaces: &[Folder]) -> CliResult<Vec<Folder>> {
+    let mut folders: Vec<Folder> = Vec::new();
+    for entry in lock.into_iter().flat_map(|lock| lock.packages.values()).filter(|entry| entry.link) {
+        let Some(location) = &entry.resolved else { continue };
+        if workspaces.iter().chain(&folders).any(|known| known.location == *location) {
+            continue;
+        }
+        if let Some(package) = Package::find(&root.join(&**location))? {
+            folders.push(Folder {
+                location: Arc::clone(location),
+                manifest: Arc::new(package.json.manifest().clone()),
+            });
+        }
+    }
+    Ok(folders)
+}
+
+fn location(root: &Path, folder: &Path) -> Arc<str> {
+    folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into()
+}

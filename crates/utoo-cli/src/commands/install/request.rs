@@ -1,0 +1,187 @@
+//! What the words ask to add or remove.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use utoo_config::SaveKind;
+use utoo_registry::UnifiedRegistry;
+use utoo_resolver::{ManifestJob, ManifestJobDone, Registry};
+use utoo_types::{DependencyKind, Manifest, PackageName, Spec, SpecContext, SpecKind};
+
+use super::inputs::Inputs;
+use crate::context::Context;
+use crate::error::{Category, CliError, CliResult};
+use crate::project::selected;
+
+/// The edits of package.json files that a command makes. They are made provisionally before the resolve, and their
+/// specs settled after it.
+#[derive(Default)]
+pub(super) struct Edits {
+    pub(super) added: Vec<Added>,
+    pub(super) removed: usize,
+}
+
+/// A dependency that was asked for.
+pub(super) struct Added {
+    /// Where its package.json is: empty for the root.
+    pub(super) location: Arc<str>,
+    pub(super) name: PackageName,
+    pub(super) kind: DependencyKind,
+    /// What is wanted, as it was typed or as package.json had it.
+    pub(super) spec: Spec,
+}
+
+impl Edits {
+    pub(super) fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed == 0
+    }
+
+    /// Names that were asked for, for the resolver to look at afresh.
+    pub(super) fn names(&self) -> Vec<PackageName> {
+        self.added.iter().map(|added| added.name.clone()).collect()
+    }
+
+    /// Puts each spec into the package.json of the project or of the selected workspaces.
+    pub(super) async fn to_add(
+        context: &Context,
+        inputs: &mut Inputs,
+        registry: &UnifiedRegistry,
+        texts: &[String],
+    ) -> CliResult<Self> {
+        let mut edits = Self::default();
+        if texts.is_empty() {
+            return Ok(edits);
+        }
+        let home = context.env.get("HOME").map(Into::into);
+        let typed_in = SpecContext { directory: context.cwd.clone(), home };
+        let targets = targets(context, inputs)?;
+        for text in texts {
+            let spec = Spec::parse(text, &typed_in)?;
+            let name = name_of(&spec, registry).await?;
+            for location in &targets {
+                edits.added.push(add(context, inputs, location, (&name, &spec))?);
+            }
+        }
+        Ok(edits)
+    }
+
+    /// Takes each name out of every block of the project and of the selected workspaces.
+    pub(super) fn to_remove(inputs: &mut Inputs, names: &[String]) -> Self {
+        let mut edits = Self::default();
+        let locations: Vec<Arc<str>> =
+            std::iter::once("".into()).chain(inputs.workspace_locations()).collect();
+        for location in locations {
+            let Some(package) = inputs.package_at(&location) else { continue };
+            edits.removed += names.iter().filter(|name| package.json.remove_dependency(name)).count();
+        }
+        edits
+    }
+}
+
+/// The package.json files that are meant, by location.
+fn targets(context: &Context, inputs: &Inputs) -> CliResult<Vec<Arc<str>>> {
+    if context.config.workspaces().selected.is_empty() && context.config.workspaces().all != Some(true) {
+        return Ok(vec!["".into()]);
+    }
+    let meant = selected(&context.config)?;
+    let is_meant = |folder: &Path| meant.iter().any(|package| package.folder == folder);
+    let root = is_meant(&inputs.root.folder).then(|| Arc::from(""));
+    let below = inputs.workspaces.iter().filter(|workspace| is_meant(&workspace.package.folder));
+    Ok(root.into_iter().chain(below.map(|workspace| Arc::clone(&workspace.location))).collect())
+}
+
+/// The name under which a package is installed. Folders, tarballs and repositories have to be asked for theirs.
+async fn name_of(spec: &Spec, registry: &UnifiedRegistry) -> CliResult<PackageName> {
+    if let Some(name) = spec.name() {
+        return Ok(name.clone());
+    }
+    let job = ManifestJob::Source { spec: Arc::new(spec.clone()) };
+    let ManifestJobDone::Source(found) = registry.execute(job).await? else {
+        return Err(no_name(spec));
+    };
+    let name = found.manifest.name.as_str();
+    // It becomes a path: a name that the package gives itself is not believed unchecked.
+    PackageName::parse(name).map_err(|error| no_name(spec).because_of(&error))
+}
+
+fn no_name(spec: &Spec) -> CliError {
+    CliError::new(Category::Precondition, "EINVALIDPACKAGENAME", format!("{} has no valid name", spec.raw()))
+}
+
+fn add(
+    context: &Context,
+    inputs: &mut Inputs,
+    location: &Arc<str>,
+    (name, spec): (&PackageName, &Spec),
+) -> CliResult<Added> {
+    let wanted_kind = context.config.save().kind.map(block);
+    let root = context.root().to_owned();
+    let Some(package) = inputs.package_at(location) else {
+        return Err(CliError::new(
+            Category::NotFound,
+            "ENOWORKSPACES",
+            format!("no workspace at {location}"),
+        ));
+    };
+    let before = existing(package.json.manifest(), name, wanted_kind);
+    let kind = wanted_kind.or(before.as_ref().map(|(kind, _)| *kind)).unwrap_or(DependencyKind::Prod);
+    // A name alone means what package.json asks for already, else the default tag.
+    let bare =
+        spec.is_registry() && spec.raw_spec().trim_matches('*').is_empty() && !spec.raw().ends_with("@*");
+    let text = match (&before, bare) {
+        (Some((_, spec)), true) => spec.to_string(),
+        (None, true) => context.config.resolve().tag.clone(),
+        _ => written(spec, &root.join(&**location)),
+    };
+    let folder = package.folder.clone();
+    package.json.set_dependency(kind, name, &text);
+    let spec = Spec::resolve(name, &text, Some(&folder))?;
+    Ok(Added { location: Arc::clone(location), name: name.clone(), kind, spec })
+}
+
+fn block(kind: SaveKind) -> DependencyKind {
+    match kind {
+        SaveKind::Prod => DependencyKind::Prod,
+        SaveKind::Dev => DependencyKind::Dev,
+        SaveKind::Optional => DependencyKind::Optional,
+        SaveKind::Peer | SaveKind::PeerOptional => DependencyKind::Peer,
+    }
+}
+
+/// What package.json says of a name now. Who moves it to `dependencies` means it anew, as npm takes it.
+fn existing(
+    manifest: &Manifest,
+    name: &PackageName,
+    wanted: Option<DependencyKind>,
+) -> Option<(DependencyKind, Arc<str>)> {
+    use DependencyKind::{Dev, Optional, Peer, Prod};
+    let blocks = match wanted {
+        Some(Prod) => &[Prod][..],
+        _ => &[Optional, Prod, Dev, Peer],
+    };
+    blocks.iter().find_map(|kind| {
+        let block = match kind {
+            Prod => &manifest.dependencies,
+            Dev => &manifest.dev_dependencies,
+            Optional => &manifest.optional_dependencies,
+            Peer => &manifest.peer_dependencies,
+        };
+        Some((*kind, Arc::clone(block.get(name.as_str())?)))
+    })
+}
+
+/// A spec as package.json has it: paths relative to its own folder.
+pub(super) fn written(spec: &Spec, folder: &Path) -> String {
+    match spec.kind() {
+        SpecKind::Directory(path) | SpecKind::File(path) => format!("file:{}", relative(folder, path)),
+        SpecKind::Git(_) | SpecKind::Remote(_) => spec.save_spec().unwrap_or(spec.raw_spec()).to_owned(),
+        _ => spec.raw_spec().to_owned(),
+    }
+}
+
+fn relative(from: &Path, to: &Path) -> String {
+    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| "..".to_owned());
+    let down = to.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).collect::<Vec<_>>().join("/")
+}

@@ -1,0 +1,126 @@
+//! The ideal tree, with tarballs fetched ahead.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use utoo_config::Config;
+use utoo_installer::{Installer, PackageRequest};
+use utoo_registry::UnifiedRegistry;
+use utoo_resolver::{
+    Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, Resolution, ResolveEvent, ResolveOptions, Warning,
+};
+use utoo_types::{PickOptions, Platform, Version};
+
+use super::adapter::Tarballs;
+use super::inputs::Inputs;
+use super::node;
+use super::request::Edits;
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::output::{Phase, Progress, plural};
+
+/// The npm whose behaviour this is; `engines.npm` of packages is held against it.
+const NPM: (u64, u64, u64) = (11, 19, 1);
+
+/// Resolves; what is chosen is handed to the installer, if there is one, to be fetched at once.
+pub(super) async fn resolve(
+    context: &Context,
+    inputs: &Inputs,
+    edits: &Edits,
+    (registry, installer): (&UnifiedRegistry, Option<&Installer<Tarballs>>),
+    progress: &Progress,
+) -> CliResult<Resolution> {
+    let started = Instant::now();
+    let project = inputs.to_project(context, edits.names())?;
+    let options = options(context);
+    context.output.timed("read the lockfile", started.elapsed());
+    let started = Instant::now();
+    progress.begin(Phase::Resolving);
+    let resolution = utoo_resolver::resolve(&project, registry, &options, |event| match event {
+        ResolveEvent::Wanted(_) => progress.add_total(1),
+        ResolveEvent::Arrived { .. } => progress.tick(""),
+        ResolveEvent::Chosen(chosen) => {
+            if let Some(installer) = installer {
+                let version = chosen.manifest.raw_version.clone();
+                let request = PackageRequest {
+                    name: chosen.name,
+                    version,
+                    resolved: chosen.resolved,
+                    integrity: chosen.integrity,
+                };
+                installer.prefetch_chosen(&chosen.manifest, request);
+            }
+        }
+    })
+    .await;
+    let resolution = resolution.inspect_err(|_| progress.clear())?;
+    progress.end(Phase::Resolving, started, &plural(super::count(&resolution.lockfile), "package"));
+    progress.clear();
+    context.output.timed("resolve", started.elapsed());
+    for warning in &resolution.warnings {
+        context.output.warn(&describe(warning));
+    }
+    Ok(resolution)
+}
+
+fn describe(warning: &Warning) -> String {
+    match warning {
+        Warning::PeerOverridden(conflict) => format!("a peer dependency was overridden: {conflict}"),
+        Warning::Engine { package, wanted, current } => {
+            format!("{package} wants {wanted}, this is {current}")
+        }
+    }
+}
+
+fn options(context: &Context) -> ResolveOptions {
+    let settings = context.config.resolve();
+    let node = if settings.force { None } else { node::version(context) };
+    let (major, minor, patch) = NPM;
+    ResolveOptions {
+        conflicts: match (settings.force, settings.strict_peer_deps) {
+            (true, _) => Conflicts::Force,
+            (false, true) => Conflicts::Strict,
+            (false, false) => Conflicts::Override,
+        },
+        peers: if settings.legacy_peer_deps { Peers::Ignore } else { Peers::Install },
+        install_strategy: match settings.install_strategy {
+            utoo_config::InstallStrategy::Nested => InstallStrategy::Nested,
+            utoo_config::InstallStrategy::Shallow => InstallStrategy::Shallow,
+            // `linked` was refused before.
+            _ => InstallStrategy::Hoisted,
+        },
+        dedupe: if settings.prefer_dedupe { Dedupe::Fewest } else { Dedupe::Newest },
+        pick: PickOptions {
+            npm_version: node.as_ref().map(|_| Version::new(major, minor, patch)),
+            node_version: node,
+            before: settings.before.or_else(|| settings.min_release_age.and_then(days_ago)),
+            default_tag: settings.tag.as_str().into(),
+            ..PickOptions::default()
+        },
+        engines: if settings.engine_strict { EngineCheck::Strict } else { EngineCheck::Warn },
+        platform: (!settings.force).then(|| platform(&context.config)),
+        update: Vec::new(),
+    }
+}
+
+/// In milliseconds since 1970; `None` before that.
+fn days_ago(days: f64) -> Option<i64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    let age = std::time::Duration::try_from_secs_f64(days * 86_400.0).ok()?;
+    i64::try_from(now.checked_sub(age)?.as_millis()).ok()
+}
+
+/// This machine, or what `--os`, `--cpu` and `--libc` say.
+pub(super) fn platform(config: &Config) -> Platform {
+    let settings = config.resolve();
+    let mut platform = Platform::current();
+    if let Some(os) = &settings.os {
+        platform.os.clone_from(os);
+    }
+    if let Some(cpu) = &settings.cpu {
+        platform.cpu.clone_from(cpu);
+    }
+    if let Some(libc) = &settings.libc {
+        platform.libc = Some(libc.clone());
+    }
+    platform
+}

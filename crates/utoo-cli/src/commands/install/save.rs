@@ -1,0 +1,129 @@
+//! package.json and the lockfile, written last and only where they changed.
+
+use utoo_config::SaveSettings;
+use utoo_lockfile::{Entry, Format, Lockfile, ancestors, nested_location};
+use utoo_types::{Manifest, Range, Spec, SpecKind, Version};
+
+use super::inputs::Inputs;
+use super::request::{Added, Edits, written};
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+
+/// Which files were written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Saved {
+    pub(super) package_json: bool,
+    pub(super) lockfile: bool,
+}
+
+/// Gives each added dependency the spec that npm saves, now that its version is known, in package.json and in the
+/// lockfile's entry for that package.json.
+pub(super) fn settle_specs(context: &Context, inputs: &mut Inputs, edits: &Edits, tree: &mut Lockfile) {
+    for added in &edits.added {
+        let version = locked_version(tree, added);
+        let Some(package) = inputs.package_at(&added.location) else { continue };
+        let spec = spec_to_save(&added.spec, version.as_ref(), context.config.save())
+            .unwrap_or_else(|| written(&added.spec, &package.folder));
+        package.json.set_dependency(added.kind, &added.name, &spec);
+    }
+    for added in &edits.added {
+        let Some(package) = inputs.package_at(&added.location) else { continue };
+        if let Some(entry) = tree.packages.get_mut(&added.location) {
+            copy_dependencies(package.json.manifest(), entry);
+        }
+    }
+}
+
+fn copy_dependencies(manifest: &Manifest, entry: &mut Entry) {
+    entry.dependencies = manifest.dependencies.clone();
+    entry.dev_dependencies = manifest.dev_dependencies.clone();
+    entry.optional_dependencies = manifest.optional_dependencies.clone();
+    entry.peer_dependencies = manifest.peer_dependencies.clone();
+}
+
+/// The version that the dependent finds.
+fn locked_version(tree: &Lockfile, added: &Added) -> Option<Version> {
+    let found =
+        ancestors(&added.location).find_map(|folder| tree.get(&nested_location(folder, added.name.as_str())));
+    Version::parse_loose(found?.version.as_deref()?).ok()
+}
+
+/// For packages of a registry: the prefix and the version, unless that would allow what a given range does not.
+/// `None` for what is saved as it was given.
+fn spec_to_save(spec: &Spec, version: Option<&Version>, settings: &SaveSettings) -> Option<String> {
+    let (alias, kind) = match spec.kind() {
+        SpecKind::Alias(target) => {
+            let name = target.name().map(ToString::to_string).unwrap_or_default();
+            (format!("npm:{name}@"), target.kind())
+        }
+        kind => (String::new(), kind),
+    };
+    let prefix = if settings.save_exact { "" } else { settings.save_prefix.as_str() };
+    let prefixed = match version {
+        Some(version) => format!("{prefix}{version}"),
+        None => "*".to_owned(),
+    };
+    match kind {
+        SpecKind::Version(_) | SpecKind::Tag(_) => Some(alias + &prefixed),
+        SpecKind::Range(range) => {
+            let fits = Range::parse(&prefixed).is_ok_and(|prefixed| prefixed.is_subset_of(range));
+            Some(alias + if fits { &prefixed } else { range.as_str() })
+        }
+        _ => None,
+    }
+}
+
+/// Writes what has changed. With `--no-save` neither is touched, as npm leaves both.
+pub(super) fn save(context: &Context, inputs: &Inputs, tree: Lockfile) -> CliResult<Saved> {
+    let mut saved = Saved::default();
+    if !context.config.save().save {
+        return Ok(saved);
+    }
+    let packages = inputs.workspaces.iter().map(|workspace| &workspace.package);
+    for package in std::iter::once(&inputs.root).chain(packages) {
+        if package.json.is_edited() {
+            write(package.json.path(), &package.json.to_text())?;
+            saved.package_json = true;
+        }
+    }
+    if context.config.lock().package_lock {
+        let text = lockfile_text(context, inputs, tree);
+        if inputs.lock_text.as_deref() != Some(&text) {
+            write(&inputs.lock_path, &text)?;
+            saved.lockfile = true;
+        }
+    }
+    Ok(saved)
+}
+
+fn lockfile_text(context: &Context, inputs: &Inputs, mut tree: Lockfile) -> String {
+    let settings = context.config.lock();
+    if settings.omit_lockfile_registry_resolved {
+        omit_resolved(context, &mut tree);
+    }
+    // npm takes the layout of package.json, not that of the lockfile before.
+    tree.format = if settings.format_package_lock {
+        Format::detect(&inputs.root.json.to_text())
+    } else {
+        Format::default()
+    };
+    tree.to_text()
+}
+
+/// `omit-lockfile-registry-resolved`: what comes from its registry needs no address.
+fn omit_resolved(context: &Context, tree: &mut Lockfile) {
+    for (location, entry) in &mut tree.packages {
+        let name = entry
+            .name
+            .as_ref()
+            .map_or_else(|| utoo_lockfile::name_of_location(location), |name| name.as_str());
+        let registry = context.config.registry_for(name).as_str();
+        if !entry.link && entry.resolved.as_deref().is_some_and(|resolved| resolved.starts_with(registry)) {
+            entry.resolved = None;
+        }
+    }
+}
+
+fn write(path: &std::path::Path, text: &str) -> CliResult<()> {
+    utoo_fs::write_atomic(path, text).map_err(CliError::from)
+}

@@ -1,0 +1,148 @@
+//! What a command says when it cannot do what it was asked.
+
+mod from;
+
+use serde_json::{Map, Value, json};
+
+/// What kind of failure it is: what a script that calls utoo can decide by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Category {
+    /// May work when tried again.
+    Transient,
+    /// The command line or the configuration is wrong.
+    Usage,
+    /// Credentials are missing or not enough.
+    Auth,
+    /// There is no such package, version or script.
+    NotFound,
+    /// The registry asked to slow down.
+    RateLimited,
+    /// Something must be changed first: a conflict, a lockfile that does not fit, a file that is wrong.
+    Precondition,
+    /// This machine: disk, permissions, a missing tool.
+    Local,
+    /// A script of the project ended with this code.
+    Script(u8),
+}
+
+impl Category {
+    /// The word in JSON.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Usage => "usage",
+            Self::Auth => "auth",
+            Self::NotFound => "notFound",
+            Self::RateLimited => "rateLimited",
+            Self::Precondition => "precondition",
+            Self::Local => "local",
+            Self::Script(_) => "script",
+        }
+    }
+
+    /// The process's exit code. A script's own code is passed on.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::Transient => 1,
+            Self::Usage => 2,
+            Self::Auth => 3,
+            Self::NotFound => 4,
+            Self::RateLimited => 5,
+            Self::Precondition => 7,
+            Self::Local => 11,
+            Self::Script(code) => code,
+        }
+    }
+}
+
+/// An error as a user reads it. Texts come without credentials: whoever made them took those out.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    pub(crate) category: Category,
+    /// Stable, npm's where npm has one.
+    pub(crate) code: String,
+    /// What failed, on what: one line.
+    pub(crate) message: String,
+    /// Why, outermost first.
+    pub(crate) causes: Vec<String>,
+    /// Who wanted it: from the nearest dependent to the project.
+    pub(crate) required_by: Vec<String>,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
+    /// More for programs.
+    pub(crate) details: Map<String, Value>,
+}
+
+/// What every command gives: what to show on success, or an error.
+pub(crate) type CliResult<T> = Result<T, CliError>;
+
+impl CliError {
+    pub(crate) fn new(category: Category, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            category,
+            code: code.into(),
+            message: message.into(),
+            causes: Vec::new(),
+            required_by: Vec::new(),
+            hint: None,
+            details: Map::new(),
+        }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Category::Usage, "EUSAGE", message)
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Adds the error's sources as causes.
+    pub(crate) fn because_of(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut source = error.source();
+        while let Some(cause) = source {
+            self.causes.push(cause.to_string());
+            source = cause.source();
+        }
+        self
+    }
+
+    /// A file or folder that this machine would not read, write or run.
+    pub(crate) fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let code = match error.kind() {
+            std::io::ErrorKind::NotFound => "ENOENT",
+            std::io::ErrorKind::PermissionDenied => "EACCES",
+            std::io::ErrorKind::StorageFull => "ENOSPC",
+            std::io::ErrorKind::ReadOnlyFilesystem => "EROFS",
+            _ => "EIO",
+        };
+        let mut failure = Self::new(Category::Local, code, format!("{what} {}", path.display()));
+        failure.causes.push(error.to_string());
+        failure.detail("path", path.to_string_lossy().into_owned())
+    }
+
+    /// The `error` member of the JSON document.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut details = self.details.clone();
+        if !self.causes.is_empty() {
+            details.insert("causes".to_owned(), self.causes.clone().into());
+        }
+        if !self.required_by.is_empty() {
+            details.insert("requiredBy".to_owned(), self.required_by.clone().into());
+        }
+        json!({
+            "category": self.category.as_str(),
+            "code": self.code,
+            "exitCode": self.category.exit_code(),
+            "message": self.message,
+            "hint": self.hint,
+            "details": details,
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! How lines look to a person.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::error::CliError;
+
+/// Whether colours are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    Coloured,
+    Plain,
+}
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Coloured => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            Self::Plain => text.to_owned(),
+        }
+    }
+
+    pub(crate) fn warning(self, text: &str) -> String {
+        self.paint("1;33", text)
+    }
+
+    /// `error:` what failed; `caused by:`; `required by:` the path from the root; `hint:` what to do.
+    pub(crate) fn error(self, error: &CliError) -> String {
+        let mut text = format!("{} {}", self.paint("1;31", "error:"), visible(&error.message));
+        if !error.message.contains(&error.code) {
+            let _ = write!(text, " ({})", error.code);
+        }
+        for cause in &error.causes {
+            let _ = write!(text, "\n  {} {}", self.paint("1", "caused by:"), visible(cause));
+        }
+        for dependent in &error.required_by {
+            let _ = write!(text, "\n  {} {}", self.paint("1", "required by:"), visible(dependent));
+        }
+        if let Some(hint) = &error.hint {
+            let _ = write!(text, "\n{} {}", self.paint("1;36", "hint:"), visible(hint));
+        }
+        text
+    }
+}
+
+/// Names, versions and messages come from registries: nothing in them may move a terminal's cursor.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// `85 ms`, `1.24 s`, `3 min 5 s`.
+pub(crate) fn duration(took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    if seconds < 0.01 {
+        format!("{:.1} ms", seconds * 1000.0)
+    } else if seconds < 1.0 {
+        format!("{:.0} ms", seconds * 1000.0)
+    } else if seconds < 100.0 {
+        format!("{seconds:.2} s")
+    } else {
+        format!("{} min {} s", took.as_secs() / 60, took.as_secs() % 60)
+    }
+}
+
+/// `512 B`, `13.4 kB`, `38.0 MB`: powers of 1000, as npm and download pages count.
+pub(crate) fn bytes(count: u64) -> String {
+    let units = [("GB", 1_000_000_000_u64), ("MB", 1_000_000), ("kB", 1000)];
+    match units.into_iter().find(|(_, size)| count >= *size) {
+        Some((unit, size)) => format!("{}.{} {unit}", count / size, count % size * 10 / size),
+        None => format!("{count} B"),
+    }
+}
+
+/// `1 package`, `2 packages`.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests;
