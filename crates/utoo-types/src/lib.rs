@@ -26,7 +26,7 @@ pub use package_json::{JsonFormat, PackageJson, PackageJsonError, PackageJsonErr
 pub use packument::{
     Candidate, CandidateDependencies, Packument, PackumentBuilder, PackumentError, PackumentParser,
 };
-pub use pick::{PickError, PickOptions, Staged, pick};
+pub use pick::{PickError, PickOptions, Staged, Verdict, explain, pick};
 pub use platform::{
     EngineMismatch, Engines, Platform, PlatformList, PlatformLists, PlatformMismatch, libc_of_ldd,
 };

@@ -171,7 +171,7 @@ pub struct Dist {
     pub tarball: Arc<str>,
     /// What the tarball's bytes must be. A registry that gives only a `shasum` gives a sha1 here.
     pub integrity: Option<Integrity>,
-    /// The sha1 of old packages in hexadecimal, where no better integrity came along.
+    /// The `shasum` of old packages in lower-case hexadecimal, where `integrity` was made from it.
     pub shasum: Option<Arc<str>>,
 }
 

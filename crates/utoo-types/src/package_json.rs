@@ -131,39 +131,53 @@ impl PackageJson {
         &self.format
     }
 
-    /// Whether an edit changed anything.
+    /// Whether an edit was made; npm then writes the file, even where the edit changed nothing.
     pub fn is_edited(&self) -> bool {
         self.edited
     }
 
-    /// The text: as it was read when nothing changed, else the document as npm writes it, with the indentation
+    /// The text: as it was read when no edit was made, else the document as npm writes it, with the indentation
     /// and the line ends of what was read.
     pub fn to_text(&self) -> String {
         match self.edited {
             false => self.text.to_string(),
+            // npm writes no byte order mark.
             true => self.format.stringify(&self.value),
         }
     }
 
-    /// Sets a dependency as `npm install --save…` does: in the block of `kind`, which is sorted and made where
-    /// it is missing, and out of the blocks that exclude it. A block that becomes empty is removed.
+    /// The block that `npm install <name>` without a flag saves to, if the package is in one already: the
+    /// development dependencies first, then optional, plain and peer ones.
+    pub fn dependency_kind(&self, name: &str) -> Option<DependencyKind> {
+        use DependencyKind::{Dev, Optional, Peer, Prod};
+        let is_in = |kind: &DependencyKind| {
+            self.value
+                .get(kind.key())
+                .and_then(Value::as_object)
+                .is_some_and(|block| block.contains_key(name))
+        };
+        [Dev, Optional, Prod, Peer].into_iter().find(is_in)
+    }
+
+    /// Sets a dependency as `npm install --save…` does: in the block of `kind`, made at the document's end
+    /// where it is missing, and out of the blocks that exclude it. All blocks become sorted, and empty ones go.
+    ///
+    /// One thing is the caller's: where a development dependency is saved as a peer, npm also sets the
+    /// development one to the spec as it was typed (`*` for none).
     pub fn set_dependency(&mut self, kind: DependencyKind, name: &PackageName, spec: &str) {
         self.change(|value| edit::set(value, kind, name.as_str(), spec));
     }
 
-    /// Takes a dependency out of every block. Gives whether it was in one.
+    /// Takes a dependency out of every block, as `npm uninstall` does, and out of what is bundled; settles all
+    /// blocks as [`PackageJson::set_dependency`]. Gives whether it was in one.
     pub fn remove_dependency(&mut self, name: &str) -> bool {
         self.change(|value| edit::remove(value, name))
     }
 
     fn change<T>(&mut self, edit: impl FnOnce(&mut Map<String, Value>) -> T) -> T {
-        let before = self.value.clone();
         let result = edit(&mut self.value);
-        // Maps compare without regard to order; an edit that only sorts is an edit too.
-        if !stringify::identical_maps(&before, &self.value) {
-            self.edited = true;
-            self.manifest = Manifest::from_value(&Value::Object(self.value.clone()));
-        }
+        self.edited = true;
+        self.manifest = Manifest::from_value(&Value::Object(self.value.clone()));
         result
     }
 }

@@ -178,16 +178,19 @@ impl Packument {
 
     /// The version with exactly this text, as the document spells it.
     pub fn find(&self, text: &str) -> Option<Candidate<'_>> {
-        if let Ok(version) = Version::parse_loose(text) {
-            let mut index = self.lower_bound(&version);
-            while index < self.len() && self.candidate(index).compare(&version) == Ordering::Equal {
-                if self.candidate(index).version_text() == text {
-                    return Some(self.candidate(index));
-                }
-                index += 1;
-            }
-        }
-        self.others().find(|candidate| candidate.version_text() == text)
+        self.spelled(text).find(|candidate| {
+            !candidate.has(CandidateFlag::OutsideStaged) && !candidate.has(CandidateFlag::OutsideRestricted)
+        })
+    }
+
+    /// All records with exactly this text; only one of them is no staged or restricted version.
+    pub(crate) fn spelled(&self, text: &str) -> impl Iterator<Item = Candidate<'_>> {
+        let version = Version::parse_loose(text).ok();
+        let start = version.as_ref().map_or(self.len(), |version| self.lower_bound(version));
+        let equals = (start..self.len()).map(|index| self.candidate(index)).take_while(move |candidate| {
+            version.as_ref().is_some_and(|version| candidate.compare(version) == Ordering::Equal)
+        });
+        equals.chain(self.others()).filter(move |candidate| candidate.version_text() == text)
     }
 
     /// The version of this precedence; the one that the document names first where there are several.

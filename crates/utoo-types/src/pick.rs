@@ -66,7 +66,7 @@ pub enum PickError {
         before: Option<i64>,
     },
     /// No version fits the spec.
-    #[error("No matching version found for {name}@{wanted}{}", before_clause(.before))]
+    #[error("No matching version found for {name}@{wanted}{}.", before_clause(.before))]
     NoMatch {
         /// The package.
         name: PackageName,
@@ -119,7 +119,7 @@ pub fn pick<'a>(
     spec: &SpecKind,
     options: &PickOptions,
 ) -> Result<Candidate<'a>, PickError> {
-    let picker = Picker { packument, options, limit: limit(packument, options) };
+    let picker = Picker { packument, options, limit: options.before.unwrap_or(i64::MAX - 1) };
     let picked = match spec {
         SpecKind::Alias(spec) => return pick(packument, spec.kind(), options),
         SpecKind::Tag(tag) => picker.by_tag(tag),
@@ -144,9 +144,52 @@ fn wanted_text(spec: &SpecKind) -> String {
     }
 }
 
-/// `before` counts only where the document says when versions were published.
-fn limit(packument: &Packument, options: &PickOptions) -> Option<i64> {
-    options.before.filter(|_| packument.has_times())
+/// What became of one version when a spec was picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the one.
+    Picked,
+    /// The spec does not name it.
+    OutOfRange,
+    /// Published after the date.
+    PublishedLater,
+    /// To be avoided, and something else fits.
+    Avoided,
+    /// Restricted by the registry's policy.
+    Restricted,
+    /// Staged, not published.
+    Staged,
+    /// Made for another node or npm, and something else fits.
+    Engines,
+    /// Deprecated, and something else fits.
+    Deprecated,
+    /// It fits; another is preferred, by the default tag or as the higher version.
+    NotPreferred,
+}
+
+/// What became of each version, from the highest to the lowest: [`pick`] with its reasons, for messages. Empty
+/// for specs that are none of tag, version and range.
+pub fn explain<'a>(
+    packument: &'a Packument,
+    spec: &SpecKind,
+    options: &PickOptions,
+) -> Vec<(Candidate<'a>, Verdict)> {
+    let spec = match spec {
+        SpecKind::Alias(spec) => return explain(packument, spec.kind(), options),
+        SpecKind::Tag(_) | SpecKind::Version(_) | SpecKind::Range(_) => spec,
+        _ => return Vec::new(),
+    };
+    let picked = pick(packument, spec, options).ok();
+    let picker = Picker { packument, options, limit: options.before.unwrap_or(i64::MAX - 1) };
+    let mut engines = EngineCheck::new(options);
+    let verdicts = picker.competitors().map(|candidate| {
+        let verdict = match picked == Some(candidate) {
+            true => Verdict::Picked,
+            false => picker.verdict(candidate, spec, &mut engines),
+        };
+        (candidate, verdict)
+    });
+    verdicts.collect()
 }
 
 enum Pick<'a> {
@@ -164,7 +207,7 @@ impl<'a> From<Option<Candidate<'a>>> for Pick<'a> {
 struct Picker<'a, 'o> {
     packument: &'a Packument,
     options: &'o PickOptions,
-    limit: Option<i64>,
+    limit: i64,
 }
 
 impl<'a> Picker<'a, '_> {
@@ -187,13 +230,14 @@ impl<'a> Picker<'a, '_> {
                 Ok(range) => self.by_range(&range),
                 Err(_) => Pick::None,
             },
-            candidate => candidate.filter(|candidate| self.may_be_staged(*candidate)).into(),
+            candidate => candidate.filter(|candidate| self.counts(*candidate)).into(),
         }
     }
 
     fn by_version(&self, version: &Version) -> Pick<'a> {
-        let candidate = self.packument.find(&version.to_string());
-        candidate.filter(|candidate| self.may_be_staged(*candidate) && self.is_before(*candidate)).into()
+        let text = version.to_string();
+        let candidate = self.packument.spelled(&text).find(|candidate| self.counts(*candidate));
+        candidate.filter(|candidate| self.is_before(*candidate)).into()
     }
 
     fn by_range(&self, range: &Range) -> Pick<'a> {
@@ -212,10 +256,9 @@ impl<'a> Picker<'a, '_> {
             if best.as_ref().is_some_and(|(rank, _)| *rank == Rank::BEST) {
                 break;
             }
-            let version = candidate.version();
-            if !range.satisfies(&version) {
+            let Some(version) = candidate.semver().filter(|version| range.satisfies(version)) else {
                 continue;
-            }
+            };
             let rank = self.rank(candidate, &version, &mut engines);
             if best.as_ref().is_none_or(|(known, _)| rank > *known) {
                 best = Some((rank, candidate));
@@ -223,7 +266,12 @@ impl<'a> Picker<'a, '_> {
         }
         match best {
             Some((_, candidate)) => Pick::Some(candidate),
-            None if seen_any => Pick::None,
+            // What is no semver is no candidate for a range, yet it is a version that exists.
+            None if seen_any
+                || self.packument.others().any(|other| self.counts(other) && self.is_before(other)) =>
+            {
+                Pick::None
+            }
             None => Pick::NoVersions,
         }
     }
@@ -231,19 +279,20 @@ impl<'a> Picker<'a, '_> {
     /// The default tag's version, if it is in the range and nothing speaks against it.
     fn default_version(&self, range: &Range, engines: &mut EngineCheck<'_>) -> Option<Candidate<'a>> {
         let (_, candidate) = self.packument.tagged(&self.options.default_tag)?;
-        let candidate = candidate?;
+        let candidate = candidate.filter(|candidate| !candidate.has(CandidateFlag::OutsideStaged))?;
         if candidate.deprecated()
-            || candidate.has(CandidateFlag::Staged)
+            || self.is_staged(candidate)
             || candidate.has(CandidateFlag::Restricted)
             || !self.is_before(candidate)
         {
             return None;
         }
-        let version = candidate.version();
-        let fits = (range.is_any() || range.satisfies(&version))
-            && !self.is_avoided(&version)
-            && engines.fits(candidate);
-        fits.then_some(candidate)
+        let version = candidate.semver();
+        // Only the star itself takes a prerelease that is the default; `x` and the like do not.
+        let any = matches!(range.as_str(), "" | "*");
+        let in_range = any || version.as_ref().is_some_and(|version| range.satisfies(version));
+        let avoided = version.as_ref().is_some_and(|version| self.is_avoided(version));
+        (in_range && !avoided && engines.fits(candidate)).then_some(candidate)
     }
 
     /// All versions that may be picked by a range, from the highest precedence to the lowest.
@@ -253,13 +302,36 @@ impl<'a> Picker<'a, '_> {
             return Box::new(versions);
         }
         let mut all: Vec<Candidate<'a>> = versions.collect();
-        let policy = self.packument.others().filter(|candidate| {
-            candidate.has(CandidateFlag::Restricted)
-                || (candidate.has(CandidateFlag::Staged) && self.may_be_staged(*candidate))
-        });
-        all.extend(policy.filter(|candidate| Version::parse_loose(candidate.version_text()).is_ok()));
-        all.sort_by_key(|candidate| std::cmp::Reverse(candidate.version()));
+        all.extend(self.packument.others().filter(|other| self.counts(*other)));
+        // Stable, so that of equals the one under `versions` stays first.
+        all.sort_by_cached_key(|candidate| std::cmp::Reverse(candidate.semver()));
         Box::new(all.into_iter())
+    }
+
+    /// Why a version that was not picked was not.
+    fn verdict(&self, candidate: Candidate<'_>, spec: &SpecKind, engines: &mut EngineCheck<'_>) -> Verdict {
+        let version = candidate.version();
+        let named = match spec {
+            SpecKind::Range(range) => range.satisfies(&version),
+            SpecKind::Version(wanted) => *wanted == version,
+            SpecKind::Tag(tag) => self.packument.dist_tag(tag) == Some(candidate.version_text()),
+            _ => false,
+        };
+        if !named {
+            return Verdict::OutOfRange;
+        }
+        if !self.is_before(candidate) {
+            return Verdict::PublishedLater;
+        }
+        let rank = self.rank(candidate, &version, engines);
+        match rank {
+            Rank { not_avoided: false, .. } => Verdict::Avoided,
+            Rank { not_restricted: false, .. } => Verdict::Restricted,
+            Rank { not_staged: false, .. } => Verdict::Staged,
+            Rank { engine: false, .. } => Verdict::Engines,
+            Rank { current: false, .. } => Verdict::Deprecated,
+            Rank { .. } => Verdict::NotPreferred,
+        }
     }
 
     fn rank(&self, candidate: Candidate<'_>, version: &Version, engines: &mut EngineCheck<'_>) -> Rank {
@@ -268,7 +340,7 @@ impl<'a> Picker<'a, '_> {
         Rank {
             not_avoided: !self.is_avoided(version),
             not_restricted: !candidate.has(CandidateFlag::Restricted),
-            not_staged: self.options.staged == Staged::Excluded || !candidate.has(CandidateFlag::Staged),
+            not_staged: !self.is_staged(candidate),
             current_and_engine: current && engine,
             engine,
             current,
@@ -280,14 +352,17 @@ impl<'a> Picker<'a, '_> {
     }
 
     fn is_before(&self, candidate: Candidate<'_>) -> bool {
-        self.limit.is_none_or(|limit| candidate.is_before(limit))
+        candidate.is_before(self.limit)
     }
 
-    /// A version that is nowhere but among the staged ones counts only where staged ones are allowed.
-    fn may_be_staged(&self, candidate: Candidate<'_>) -> bool {
-        self.options.staged == Staged::Allowed
-            || !candidate.has(CandidateFlag::Staged)
-            || candidate.index() < self.packument.len()
+    /// Whether being staged speaks against a version: where staged ones are not asked for, nobody looks.
+    fn is_staged(&self, candidate: Candidate<'_>) -> bool {
+        self.options.staged == Staged::Allowed && candidate.has(CandidateFlag::Staged)
+    }
+
+    /// Whether a version is there at all: what is nowhere but among the staged ones is only there when asked for.
+    fn counts(&self, candidate: Candidate<'_>) -> bool {
+        self.options.staged == Staged::Allowed || !candidate.has(CandidateFlag::OutsideStaged)
     }
 }
 

@@ -22,8 +22,7 @@ pub(crate) fn normalize(name: &str, bin: &Value) -> Vec<(Arc<str>, Arc<str>)> {
         }
         Value::Array(targets) => {
             for target in targets.iter().filter_map(Value::as_str) {
-                let target_name = last_component(target);
-                push(&mut commands, &target_name, target);
+                push(&mut commands, target, target);
             }
         }
         Value::Object(entries) => {
@@ -41,7 +40,8 @@ pub(crate) fn normalize(name: &str, bin: &Value) -> Vec<(Arc<str>, Arc<str>)> {
 fn push(commands: &mut Vec<(Arc<str>, Arc<str>)>, key: &str, target: &str) {
     let name = last_component(key);
     let target = contained(target);
-    if name.is_empty() || target.is_empty() {
+    // `__proto__` is no key of an object in JavaScript, so npm never sees such a command.
+    if matches!(name, "" | "." | ".." | "__proto__") || target.is_empty() {
         return;
     }
     let target: Arc<str> = target.into();
@@ -51,16 +51,18 @@ fn push(commands: &mut Vec<(Arc<str>, Arc<str>)>, key: &str, target: &str) {
     }
 }
 
-/// The last component of a path in either notation, after `.` and `..` are resolved.
-fn last_component(path: &str) -> String {
-    let path = contained(&path.replace(':', "/"));
-    path.rsplit('/').next().unwrap_or_default().to_owned()
+/// What separates components on any system, drive letters included.
+const SEPARATORS: [char; 3] = ['/', '\\', ':'];
+
+fn last_component(path: &str) -> &str {
+    path.trim_end_matches(SEPARATORS).rsplit(SEPARATORS).next().unwrap_or_default()
 }
 
-/// A path relative to the package's folder, with `/` between its components and never above the folder.
+/// A path relative to the package's folder, with `/` between its components and never above the folder. A
+/// separator at its end stays.
 fn contained(path: &str) -> String {
     let mut components: Vec<&str> = Vec::new();
-    for component in path.split(['/', '\\']) {
+    for component in path.split(SEPARATORS) {
         match component {
             "" | "." => {}
             ".." => {
@@ -68,6 +70,9 @@ fn contained(path: &str) -> String {
             }
             component => components.push(component),
         }
+    }
+    if !components.is_empty() && path.ends_with(SEPARATORS) {
+        components.push("");
     }
     components.join("/")
 }

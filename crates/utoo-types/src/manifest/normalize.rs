@@ -176,7 +176,9 @@ fn strings(value: Option<&Value>) -> Vec<(Arc<str>, Arc<str>)> {
 
 /// Whether a `scripts` object makes npm write `hasInstallScript`.
 pub(crate) fn has_install_script(scripts: &Value) -> bool {
-    ["preinstall", "install", "postinstall"].iter().any(|key| scripts.get(*key).is_some_and(is_truthy))
+    ["preinstall", "install", "postinstall"]
+        .iter()
+        .any(|key| scripts.get(*key).and_then(Value::as_str).is_some_and(|script| !script.is_empty()))
 }
 
 /// The deprecation notice, if the value is one.
@@ -251,15 +253,15 @@ fn workspaces(value: &Value) -> Option<Vec<String>> {
 
 fn dist(fields: &Map<String, Value>) -> Dist {
     let text = |key| fields.get(key).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
-    let shasum = text("shasum");
-    let integrity = dist_integrity(text("integrity"), shasum);
-    Dist { tarball: text("tarball").unwrap_or_default().into(), integrity, shasum: shasum.map(Into::into) }
-}
-
-/// npm takes `integrity` where there is one, even one that it cannot read, and `shasum` otherwise.
-pub(crate) fn dist_integrity(integrity: Option<&str>, shasum: Option<&str>) -> Option<Integrity> {
-    match integrity {
-        Some(text) => Integrity::parse(text).ok(),
-        None => Integrity::from_sha1_hex(shasum?).ok(),
-    }
+    // npm takes `integrity` where there is one, even one that it cannot read, and `shasum` otherwise.
+    let (integrity, shasum) = match (text("integrity"), text("shasum")) {
+        (Some(integrity), _) => (Integrity::parse(integrity).ok(), None),
+        (None, Some(shasum)) => {
+            let integrity = Integrity::from_sha1_hex(shasum).ok();
+            let shasum = integrity.as_ref().map(|integrity| integrity.hex().into());
+            (integrity, shasum)
+        }
+        (None, None) => (None, None),
+    };
+    Dist { tarball: text("tarball").unwrap_or_default().into(), integrity, shasum }
 }

@@ -2,82 +2,103 @@
 
 use serde_json::{Map, Number, Value};
 
-/// The layout of a JSON text: what stands for one level of indentation, and the line end.
+/// The layout of a JSON text as npm takes it from the text's beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonFormat {
-    /// One level of indentation; empty for a text on one line.
+    /// One level of indentation; empty for a text on one line. JavaScript uses ten characters of it at most.
     pub indent: String,
-    /// The line end.
+    /// What stands for every line end, the one behind the last brace included: all line ends that follow the
+    /// first brace. Empty for a text on one line.
     pub newline: String,
-    /// What stands behind the last brace.
-    pub end: String,
 }
 
 impl Default for JsonFormat {
     fn default() -> Self {
-        Self { indent: "  ".into(), newline: "\n".into(), end: "\n".into() }
+        Self { indent: "  ".into(), newline: "\n".into() }
     }
 }
 
 impl JsonFormat {
-    /// The layout of a text: the white space between its first brace and its first key, and behind its last
-    /// brace.
+    /// The layout of a text: the line ends behind its first brace, and the white space behind those. A text
+    /// that begins with an empty object or list says nothing and gets the usual layout.
     pub fn detect(text: &str) -> Self {
-        let inside = text.trim_start().get(1..).unwrap_or_default();
-        let gap = &inside[..inside.len() - inside.trim_start().len()];
-        let end = &text[text.trim_end().len()..];
-        let newline = if gap.contains("\r\n") { "\r\n" } else { "\n" };
-        let indent = gap.rsplit('\n').next().filter(|_| gap.contains('\n')).unwrap_or_default();
-        Self { indent: indent.into(), newline: newline.into(), end: end.into() }
+        let Some(inside) = text.trim_start().strip_prefix(['{', '[']) else { return Self::default() };
+        if text.starts_with("{}") || text.starts_with("[]") {
+            return Self::default();
+        }
+        let mut rest = inside;
+        while let Some(next) = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')) {
+            rest = next;
+        }
+        let newline = &inside[..inside.len() - rest.len()];
+        let indent = if newline.is_empty() { "" } else { &rest[..rest.len() - rest.trim_start().len()] };
+        Self { indent: indent.into(), newline: newline.into() }
     }
 
     /// The text of a document.
     pub fn stringify(&self, document: &Map<String, Value>) -> String {
+        let end = self.indent.char_indices().nth(10).map_or(self.indent.len(), |(at, _)| at);
         let mut out = String::new();
-        self.put_object(document, 0, &mut out);
-        out.push_str(&self.end);
-        out
+        Writer { indent: &self.indent[..end], out: &mut out }.object(document, 0);
+        out.push('\n');
+        // As npm does it: every line end is replaced, those inside an odd indentation included.
+        match self.newline.as_str() {
+            "\n" => out,
+            newline => out.replace('\n', newline),
+        }
     }
+}
 
-    fn put(&self, value: &Value, depth: usize, out: &mut String) {
+struct Writer<'a> {
+    indent: &'a str,
+    out: &'a mut String,
+}
+
+impl Writer<'_> {
+    fn value(&mut self, value: &Value, depth: usize) {
         match value {
-            Value::Object(object) => self.put_object(object, depth, out),
-            Value::Array(list) if list.is_empty() => out.push_str("[]"),
+            Value::Object(object) => self.object(object, depth),
+            Value::Array(list) if list.is_empty() => self.out.push_str("[]"),
             Value::Array(list) => {
-                out.push('[');
+                self.out.push('[');
                 for (index, value) in list.iter().enumerate() {
-                    out.push_str(if index > 0 { "," } else { "" });
-                    self.put_break(depth + 1, out);
-                    self.put(value, depth + 1, out);
+                    self.separate(index, depth + 1);
+                    self.value(value, depth + 1);
                 }
-                self.put_break(depth, out);
-                out.push(']');
+                self.line(depth);
+                self.out.push(']');
             }
-            Value::Number(number) => put_number(number, out),
-            other => out.push_str(&other.to_string()),
+            Value::Number(number) => self.out.push_str(&js_number(number)),
+            other => self.out.push_str(&other.to_string()),
         }
     }
 
-    fn put_object(&self, object: &Map<String, Value>, depth: usize, out: &mut String) {
+    fn object(&mut self, object: &Map<String, Value>, depth: usize) {
         if object.is_empty() {
-            return out.push_str("{}");
+            return self.out.push_str("{}");
         }
-        out.push('{');
+        self.out.push('{');
         for (index, (key, value)) in in_js_order(object).into_iter().enumerate() {
-            out.push_str(if index > 0 { "," } else { "" });
-            self.put_break(depth + 1, out);
-            out.push_str(&Value::from(key.as_str()).to_string());
-            out.push_str(if self.indent.is_empty() { ":" } else { ": " });
-            self.put(value, depth + 1, out);
+            self.separate(index, depth + 1);
+            self.out.push_str(&Value::from(key.as_str()).to_string());
+            self.out.push_str(if self.indent.is_empty() { ":" } else { ": " });
+            self.value(value, depth + 1);
         }
-        self.put_break(depth, out);
-        out.push('}');
+        self.line(depth);
+        self.out.push('}');
     }
 
-    fn put_break(&self, depth: usize, out: &mut String) {
+    fn separate(&mut self, index: usize, depth: usize) {
+        if index > 0 {
+            self.out.push(',');
+        }
+        self.line(depth);
+    }
+
+    fn line(&mut self, depth: usize) {
         if !self.indent.is_empty() {
-            out.push_str(&self.newline);
-            (0..depth).for_each(|_| out.push_str(&self.indent));
+            self.out.push('\n');
+            (0..depth).for_each(|_| self.out.push_str(self.indent));
         }
     }
 }
@@ -94,24 +115,25 @@ fn array_index(key: &str) -> Option<u32> {
     (key == "0" || !key.starts_with(['0', '+'])).then_some(index)
 }
 
-/// JavaScript has one kind of number.
-fn put_number(number: &Number, out: &mut String) {
-    match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e21 => {
-            out.push_str(&format!("{float:.0}").replace("-0", "0"));
-        }
-        _ => out.push_str(&number.to_string()),
+/// A number as ECMAScript's `Number::toString` writes it: all numbers are doubles, and exponents begin at 1e21
+/// and 1e-7.
+fn js_number(number: &Number) -> String {
+    let Some(float) = number.as_f64().filter(|float| float.is_finite()) else { return "null".into() };
+    if float == 0.0 {
+        return "0".into();
     }
-}
-
-/// Whether two maps are equal down to the order of their keys.
-pub(super) fn identical_maps(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
-    a.len() == b.len()
-        && a.iter().zip(b).all(|((key, value), (other, theirs))| {
-            key == other
-                && match (value, theirs) {
-                    (Value::Object(value), Value::Object(theirs)) => identical_maps(value, theirs),
-                    _ => value == theirs,
-                }
-        })
+    let scientific = format!("{float:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let digits = mantissa.replace('.', "");
+    let count = digits.len() as i32;
+    let unsigned = match exponent {
+        // The digits, filled up with zeros.
+        0..=20 if count <= exponent + 1 => digits + &"0".repeat((exponent + 1 - count) as usize),
+        0..=20 => format!("{}.{}", &digits[..=exponent as usize], &digits[exponent as usize + 1..]),
+        -6..=-1 => format!("0.{}{digits}", "0".repeat((-exponent - 1) as usize)),
+        _ => format!("{mantissa}e{exponent:+}"),
+    };
+    format!("{sign}{unsigned}")
 }

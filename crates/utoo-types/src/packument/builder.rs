@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::format::NO_TIME;
-use super::writer::{DistFields, Place, VersionFields, Writer};
+use super::writer::{DistFields, Heap, Place, VersionFields, Writer};
 use super::{Packument, PackumentError};
 use crate::manifest::normalize::Passed;
 use crate::{BundleDependencies, Dependencies, Manifest, PackageName};
@@ -60,7 +60,8 @@ impl PackumentBuilder {
     /// [`PackumentError::TooLarge`] beyond 4 GiB.
     pub fn build(&self) -> Result<Packument, PackumentError> {
         let dists: Vec<Option<[String; 3]>> = self.manifests.iter().map(dist_texts).collect();
-        let mut writer = Writer::new(self.name.as_str());
+        let mut heap = Heap::new();
+        let mut writer = Writer::new(self.name.as_str(), &mut heap);
         writer.modified(self.modified.unwrap_or(NO_TIME));
         for (manifest, dist) in self.manifests.iter().zip(&dists) {
             let plain = pairs(&manifest.dependencies);

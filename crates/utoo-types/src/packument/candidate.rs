@@ -39,9 +39,12 @@ impl<'a> Candidate<'a> {
         self.u32(field::FLAGS) & bit as u32 != 0
     }
 
-    /// The position among all records; equal for equal versions of one packument.
-    pub(crate) fn index(&self) -> usize {
-        self.index
+    /// The version, unless its text is none: what a range can be asked about.
+    pub(crate) fn semver(&self) -> Option<Version> {
+        match self.index < self.packument.len() {
+            true => Some(self.version()),
+            false => Version::parse_loose(self.version_text()).ok(),
+        }
     }
 
     /// The version's text, as it is the key in the document.
@@ -123,7 +126,8 @@ impl<'a> Candidate<'a> {
         known_time(self.raw_time())
     }
 
-    /// npm's `before` rule: a version without a time counts, one with a time that cannot be read does not.
+    /// npm's `before` rule: a version without a time counts, one with a time that cannot be read never does, even
+    /// where no date was asked for.
     pub(crate) fn is_before(&self, limit: i64) -> bool {
         let time = self.raw_time();
         time == NO_TIME || (time != BAD_TIME && time <= limit)
@@ -249,6 +253,8 @@ pub(crate) enum CandidateFlag {
     Shrinkwrap = flag::SHRINKWRAP,
     Staged = flag::STAGED,
     Restricted = flag::RESTRICTED,
+    OutsideStaged = flag::OUTSIDE_STAGED,
+    OutsideRestricted = flag::OUTSIDE_RESTRICTED,
 }
 
 /// The dependencies of a [`Candidate`]: name, spec and kind.

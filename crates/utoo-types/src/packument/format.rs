@@ -57,6 +57,10 @@ pub(super) mod flag {
     pub(in super::super) const NEEDS_PARSE: u32 = 8;
     pub(in super::super) const STAGED: u32 = 16;
     pub(in super::super) const RESTRICTED: u32 = 32;
+    /// Stands under `stagedVersions`, not under `versions`.
+    pub(in super::super) const OUTSIDE_STAGED: u32 = 64;
+    /// Stands under `policyRestrictions`, not under `versions`.
+    pub(in super::super) const OUTSIDE_RESTRICTED: u32 = 128;
 }
 
 pub(super) mod dist {

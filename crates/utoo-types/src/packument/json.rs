@@ -8,7 +8,7 @@
 use simd_json::{Buffers, ErrorType, INPUT_PADDING, Node, StaticNode, Tape};
 
 use super::format::{BAD_TIME, NO_TIME};
-use super::writer::{DistFields, Place, VersionFields, Writer};
+use super::writer::{DistFields, Heap, Place, VersionFields, Writer};
 use super::{Packument, PackumentError, date};
 use crate::manifest::normalize::{IMPOSSIBLE_ENGINE, Passed};
 
@@ -21,6 +21,7 @@ const MAX_DEPTH: usize = 256;
 pub struct PackumentParser {
     buffers: Buffers,
     tape: Tape<'static>,
+    heap: Heap,
 }
 
 impl Default for PackumentParser {
@@ -32,7 +33,7 @@ impl Default for PackumentParser {
 impl PackumentParser {
     /// A parser without buffers yet.
     pub fn new() -> Self {
-        Self { buffers: Buffers::with_max_depth(0, MAX_DEPTH), tape: Tape::null() }
+        Self { buffers: Buffers::with_max_depth(0, MAX_DEPTH), tape: Tape::null(), heap: Heap::new() }
     }
 
     /// As [`Packument::from_json`].
@@ -62,7 +63,7 @@ impl PackumentParser {
         let mut tape = std::mem::replace(&mut self.tape, Tape::null()).reset();
         let parsed = simd_json::fill_tape_padded(json, len, &mut self.buffers, &mut tape);
         let result = match parsed {
-            Ok(()) => read_document(&tape.0).map_err(Failure::Other),
+            Ok(()) => read_document(&tape.0, &mut self.heap).map_err(Failure::Other),
             Err(error) => Err(Failure::of(&error)),
         };
         self.tape = tape.reset();
@@ -160,7 +161,7 @@ struct Parts<'j> {
     policy: usize,
 }
 
-fn read_document(nodes: Nodes<'_, '_>) -> Result<Packument, PackumentError> {
+fn read_document<'j>(nodes: Nodes<'_, 'j>, heap: &'j mut Heap) -> Result<Packument, PackumentError> {
     if nodes.is_empty() || !is_object(nodes, 0) {
         return Err(PackumentError::Shape("the document is no object"));
     }
@@ -180,8 +181,9 @@ fn read_document(nodes: Nodes<'_, '_>) -> Result<Packument, PackumentError> {
     if parts.name.is_empty() && parts.versions == 0 {
         return Err(PackumentError::Shape("the document has neither a name nor versions"));
     }
-    let mut reader =
-        Reader { nodes, writer: Writer::new(parts.name), name: parts.name, last: Last::default() };
+    heap.reset();
+    let writer = Writer::new(parts.name, heap);
+    let mut reader = Reader { nodes, writer, name: parts.name, last: Last::default() };
     reader.read(&parts);
     reader.writer.finish()
 }
@@ -443,7 +445,8 @@ fn truthy_slot(nodes: Nodes<'_, '_>, at: usize) -> bool {
 fn runs_install_script(nodes: Nodes<'_, '_>, at: usize) -> bool {
     at != 0
         && members(nodes, at).any(|(key, value)| {
-            matches!(key, "preinstall" | "install" | "postinstall") && is_truthy(nodes, value)
+            matches!(key, "preinstall" | "install" | "postinstall")
+                && text(nodes, value).is_some_and(|script| !script.is_empty())
         })
 }
 

@@ -13,6 +13,10 @@ use super::format::{
 use super::{Packument, PackumentError};
 use crate::{PackageName, Version};
 
+/// What a heap keeps between documents at most.
+const MAX_KEPT_SLOTS: usize = 1 << 16;
+const MAX_KEPT_BYTES: usize = 4 << 20;
+
 /// Texts and blobs, each stored once.
 pub(super) struct Heap {
     bytes: Vec<u8>,
@@ -22,8 +26,20 @@ pub(super) struct Heap {
 }
 
 impl Heap {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { bytes: vec![0], slots: vec![0; 256], used: 0 }
+    }
+
+    /// Empties the heap and keeps its memory, unless one large document left too much of it.
+    pub(super) fn reset(&mut self) {
+        if self.slots.len() > MAX_KEPT_SLOTS || self.bytes.capacity() > MAX_KEPT_BYTES {
+            *self = Self::new();
+        }
+        self.bytes.truncate(1);
+        // A table that outgrew its document costs more to clear than to grow again.
+        self.slots.truncate((self.used * 4).next_power_of_two().max(256));
+        self.slots.fill(0);
+        self.used = 0;
     }
 
     fn blob_at(&self, offset: u32) -> &[u8] {
@@ -85,8 +101,8 @@ impl Heap {
 /// How a version compares with its siblings.
 struct Precedence {
     numbers: [u64; 3],
-    /// Absent for `major.minor.patch` and nothing else, which is most versions.
-    parsed: Option<Version>,
+    /// Absent for `major.minor.patch` and nothing else, which is most versions; boxed to keep entries small.
+    parsed: Option<Box<Version>>,
 }
 
 impl Precedence {
@@ -96,7 +112,7 @@ impl Precedence {
             return Some(Self { numbers, parsed: None });
         }
         let version = Version::parse_loose(text).ok()?;
-        Some(Self { numbers: [version.major(), version.minor(), version.patch()], parsed: Some(version) })
+        Some(Self { numbers: version.tuple(), parsed: Some(Box::new(version)) })
     }
 
     fn compare(&self, other: &Self) -> Ordering {
@@ -178,7 +194,7 @@ struct Entry<'a> {
 }
 
 pub(super) struct Writer<'a> {
-    pub(super) heap: Heap,
+    pub(super) heap: &'a mut Heap,
     name: &'a str,
     base: &'a str,
     prefix: Option<&'a str>,
@@ -191,13 +207,13 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(name: &'a str) -> Self {
+    pub(super) fn new(name: &'a str, heap: &'a mut Heap) -> Self {
         let base = match name.strip_prefix('@') {
             Some(scoped) => scoped.split_once('/').map_or(name, |(_, base)| base),
             None => name,
         };
         Self {
-            heap: Heap::new(),
+            heap,
             name,
             base,
             prefix: None,
@@ -212,7 +228,6 @@ impl<'a> Writer<'a> {
 
     pub(super) fn reserve(&mut self, versions: usize) {
         self.entries.reserve(versions);
-        self.heap.bytes.reserve(versions * 96);
     }
 
     pub(super) fn tag(&mut self, tag: &'a str, version: &'a str) {
@@ -278,8 +293,8 @@ impl<'a> Writer<'a> {
             (flag::DEPRECATED, notice != 0),
             (flag::INSTALL_SCRIPT, fields.has_install_script),
             (flag::SHRINKWRAP, fields.has_shrinkwrap),
-            (flag::STAGED, place == Place::Staged),
-            (flag::RESTRICTED, place == Place::Restricted),
+            (flag::STAGED | flag::OUTSIDE_STAGED, place == Place::Staged),
+            (flag::RESTRICTED | flag::OUTSIDE_RESTRICTED, place == Place::Restricted),
         ] {
             record.flags |= if holds { bit } else { 0 };
         }
@@ -349,40 +364,37 @@ impl<'a> Writer<'a> {
 
     /// Sorts and lays out everything.
     pub(super) fn finish(mut self) -> Result<Packument, PackumentError> {
-        let (versions, others) = self.settle();
+        let order = Order::of(&mut self.entries);
+        let tags = self.settle_tags(&order);
         let mut header = Header {
-            versions: versions.len() as u32,
-            others: others.len() as u32,
-            tags: self.tags.len() as u32,
+            versions: order.versions.len() as u32,
+            others: order.others.len() as u32,
+            tags: tags.len() as u32,
             name: self.heap.intern(self.name.as_bytes()),
             flags: 0,
             modified: self.modified,
             prefix: self.prefix.map_or(0, |prefix| self.heap.intern(prefix.as_bytes())),
             policy: self.heap.intern(self.policy.as_bytes()),
         };
-        let tags = self.settle_tags(&versions, &others);
         header.flags |= if self.times.is_some() { HAS_TIMES } else { 0 };
-        let policy = |entry: &&Entry<'_>| entry.record.flags & (flag::STAGED | flag::RESTRICTED) != 0;
-        header.flags |=
-            if versions.iter().chain(&others).any(|entry| policy(&entry)) { HAS_POLICY } else { 0 };
+        let has_policy = self.entries.iter().any(|entry| entry.place != Place::Versions);
+        header.flags |= if has_policy { HAS_POLICY } else { 0 };
 
         let heap_at = header.heap_at().ok_or(PackumentError::TooLarge("too many versions"))?;
         let total = heap_at + self.heap.bytes.len();
         let length = u32::try_from(total).map_err(|_| PackumentError::TooLarge("more than 4 GiB packed"))?;
         let mut out = Vec::with_capacity(total);
         out.resize(HEADER, 0);
-        for entry in versions.iter().chain(&others) {
+        for entry in order.records(&self.entries) {
             entry.record.write(&mut out);
         }
         debug_assert_eq!(out.len(), HEADER + header.records() * RECORD);
-        for (tag, version, record) in &tags {
-            for value in [tag, version, record] {
-                out.extend_from_slice(&value.to_le_bytes());
-            }
+        for value in tags.iter().flatten() {
+            out.extend_from_slice(&value.to_le_bytes());
         }
         debug_assert_eq!(out.len(), header.tags_at() + tags.len() * TAG);
         if let Some(times) = &self.times {
-            put_times(&mut out, times, versions.iter().chain(&others));
+            put_times(&mut out, times, order.records(&self.entries));
         }
         out.extend_from_slice(&self.heap.bytes);
         header.write(&mut out);
@@ -393,39 +405,74 @@ impl<'a> Writer<'a> {
         Ok(Packument { bytes: Bytes::from(out), header, heap_at, name })
     }
 
-    /// Splits the entries into sorted versions and others.
-    fn settle(&mut self) -> (Vec<Entry<'a>>, Vec<Entry<'a>>) {
-        let entries = std::mem::take(&mut self.entries);
-        let (mut versions, mut others): (Vec<_>, Vec<_>) = entries
-            .into_iter()
-            .partition(|entry| entry.place == Place::Versions && entry.precedence.is_some());
-        // Reversed first: a stable sort then leaves the document's first of equals as the last.
-        versions.reverse();
-        versions.sort_by(|a, b| match (&a.precedence, &b.precedence) {
-            (Some(a), Some(b)) => a.compare(b),
-            _ => Ordering::Equal,
-        });
-        // Of equal keys only the document's last counts; the reversal brought it to the front.
-        versions.dedup_by(|later, first| later.text == first.text);
-        mark_policy(&mut versions, &others);
-        others.shrink_to_fit();
-        (versions, others)
-    }
-
-    fn settle_tags(&mut self, versions: &[Entry<'_>], others: &[Entry<'_>]) -> Vec<(u32, u32, u32)> {
+    fn settle_tags(&mut self, order: &Order) -> Vec<[u32; 3]> {
         let mut tags = std::mem::take(&mut self.tags);
         keep_last(&mut tags);
-        let place = |text: &str| {
-            let position = find_sorted(versions, text);
-            let other = || others.iter().position(|entry| entry.text == text).map(|at| at + versions.len());
-            position.or_else(other).map_or(NO_RECORD, |at| at as u32)
-        };
-        tags.into_iter()
-            .map(|(tag, version)| {
-                let record = place(version);
-                (self.heap.intern(tag.as_bytes()), self.heap.intern(version.as_bytes()), record)
-            })
-            .collect()
+        let mut settled = Vec::with_capacity(tags.len());
+        for (tag, version) in tags {
+            let record = order.find(&self.entries, version).map_or(NO_RECORD, |at| at as u32);
+            settled.push([self.heap.intern(tag.as_bytes()), self.heap.intern(version.as_bytes()), record]);
+        }
+        settled
+    }
+}
+
+/// The order of the records, as indices of entries.
+struct Order {
+    /// In ascending precedence.
+    versions: Vec<u32>,
+    others: Vec<u32>,
+}
+
+impl Order {
+    fn of(entries: &mut [Entry<'_>]) -> Self {
+        let is_version = |entry: &Entry<'_>| entry.place == Place::Versions && entry.precedence.is_some();
+        let (mut versions, others): (Vec<u32>, Vec<u32>) =
+            (0..entries.len() as u32).rev().partition(|at| is_version(&entries[*at as usize]));
+        // The reversal above and a stable sort leave the document's first of equals as the last.
+        versions.sort_by(|a, b| compare(&entries[*a as usize], &entries[*b as usize]));
+        // Of equal keys only the document's last counts; the reversal brought it to the front.
+        versions.dedup_by(|later, first| entries[*later as usize].text == entries[*first as usize].text);
+        mark_policy(entries);
+        Self { versions, others: others.into_iter().rev().collect() }
+    }
+
+    fn records<'e, 'a>(&'e self, entries: &'e [Entry<'a>]) -> impl Iterator<Item = &'e Entry<'a>> {
+        self.versions.iter().chain(&self.others).map(|at| &entries[*at as usize])
+    }
+
+    /// The record of a version text.
+    fn find(&self, entries: &[Entry<'_>], text: &str) -> Option<usize> {
+        let other = || self.others.iter().position(|at| entries[*at as usize].text == text);
+        self.find_version(entries, text).or_else(|| other().map(|at| self.versions.len() + at))
+    }
+
+    fn find_version(&self, entries: &[Entry<'_>], text: &str) -> Option<usize> {
+        let wanted = Precedence::of(text)?;
+        let order = |at: &u32| entries[*at as usize].precedence.as_ref().map(|mine| mine.compare(&wanted));
+        let start = self.versions.partition_point(|at| order(at) == Some(Ordering::Less));
+        let equals = self.versions[start..].iter().take_while(|at| order(at) == Some(Ordering::Equal));
+        equals.into_iter().position(|at| entries[*at as usize].text == text).map(|at| start + at)
+    }
+}
+
+/// A version that is also staged or restricted says so.
+fn mark_policy(entries: &mut [Entry<'_>]) {
+    let mut marks = rustc_hash::FxHashMap::<&str, u32>::default();
+    for entry in entries.iter().filter(|entry| entry.place != Place::Versions) {
+        *marks.entry(entry.text).or_default() |= entry.record.flags & (flag::STAGED | flag::RESTRICTED);
+    }
+    if !marks.is_empty() {
+        entries
+            .iter_mut()
+            .for_each(|entry| entry.record.flags |= marks.get(entry.text).copied().unwrap_or(0));
+    }
+}
+
+fn compare(a: &Entry<'_>, b: &Entry<'_>) -> Ordering {
+    match (&a.precedence, &b.precedence) {
+        (Some(a), Some(b)) => a.compare(b),
+        _ => Ordering::Equal,
     }
 }
 
@@ -449,23 +496,6 @@ pub(super) fn keep_last<'a>(entries: &mut Vec<(&'a str, &'a str)>) {
         }
     }
     entries.truncate(kept);
-}
-
-/// A version that is also staged or restricted says so.
-fn mark_policy(versions: &mut [Entry<'_>], others: &[Entry<'_>]) {
-    for other in others.iter().filter(|other| other.place != Place::Versions) {
-        if let Some(at) = find_sorted(versions, other.text) {
-            versions[at].record.flags |= other.record.flags & (flag::STAGED | flag::RESTRICTED);
-        }
-    }
-}
-
-fn find_sorted(versions: &[Entry<'_>], text: &str) -> Option<usize> {
-    let wanted = Precedence::of(text)?;
-    let order = |entry: &Entry<'_>| entry.precedence.as_ref().map(|mine| mine.compare(&wanted));
-    let start = versions.partition_point(|entry| order(entry) == Some(Ordering::Less));
-    let equals = versions[start..].iter().take_while(|entry| order(entry) == Some(Ordering::Equal));
-    equals.into_iter().position(|entry| entry.text == text).map(|at| start + at)
 }
 
 fn put_times<'e, 'a: 'e>(
