@@ -85,4 +85,5 @@ fn rename_over(file: NamedTempFile, path: &Path) -> Result<()> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

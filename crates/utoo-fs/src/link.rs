@@ -173,4 +173,5 @@ fn device(path: &Path) -> Result<u64> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -131,4 +131,5 @@ fn is_still_at(_: &File, _: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -71,4 +71,5 @@ fn absent(error: io::Error) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

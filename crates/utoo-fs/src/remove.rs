@@ -73,4 +73,5 @@ fn open_up(path: &Path) {
 fn open_up(_: &Path) {}
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

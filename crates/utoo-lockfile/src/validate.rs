@@ -83,22 +83,36 @@ pub fn validate(lock: &Lockfile, project: &Project<'_>) -> Vec<Mismatch> {
     mismatches
 }
 
-/// A dependency of a folder, and whether it may be absent.
+/// A dependency of a folder.
 struct Wanted<'a> {
     name: &'a str,
     spec: &'a str,
-    may_be_absent: bool,
+    absence: Absence,
+}
+
+/// Whether a dependency may lack an entry.
+#[derive(Clone, Copy)]
+enum Absence {
+    Never,
+    /// An optional dependency that could not be found is left out of the lockfile, but stays in the folder's own entry.
+    /// One that is not there either was added to package.json later.
+    WhenRecorded,
+    Always,
 }
 
 fn wanted_by(manifest: &Manifest, peers: Peers) -> impl Iterator<Item = Wanted<'_>> {
-    let required = manifest.dependencies.iter().chain(&manifest.dev_dependencies).map(|pair| (pair, false));
-    let optional = manifest.optional_dependencies.iter().map(|pair| (pair, true));
+    let required =
+        manifest.dependencies.iter().chain(&manifest.dev_dependencies).map(|pair| (pair, Absence::Never));
+    let optional = manifest.optional_dependencies.iter().map(|pair| (pair, Absence::WhenRecorded));
     let peers = manifest.peer_dependencies.iter().filter(move |_| peers == Peers::Required);
-    let peers = peers.map(|pair| (pair, manifest.is_optional_peer(pair.0.as_str())));
-    required.chain(optional).chain(peers).map(|((name, spec), may_be_absent)| Wanted {
+    let peers = peers.map(|pair| match manifest.is_optional_peer(pair.0.as_str()) {
+        true => (pair, Absence::Always),
+        false => (pair, Absence::Never),
+    });
+    required.chain(optional).chain(peers).map(|((name, spec), absence)| Wanted {
         name: name.as_str(),
         spec,
-        may_be_absent,
+        absence,
     })
 }
 
@@ -119,7 +133,12 @@ fn check(lock: &Lockfile, from: &str, wanted: &Wanted<'_>) -> Option<Mismatch> {
     let (name, spec) = (wanted.name.to_owned(), wanted.spec.to_owned());
     let Some(entry) = find(lock, from, wanted.name) else {
         let missing = Mismatch::Missing { name, wanted: spec, from: from.to_owned() };
-        return (!wanted.may_be_absent).then_some(missing);
+        let may_be_absent = match wanted.absence {
+            Absence::Never => false,
+            Absence::WhenRecorded => is_recorded_optional(lock, from, wanted),
+            Absence::Always => true,
+        };
+        return (!may_be_absent).then_some(missing);
     };
     if is_satisfied(lock, entry, from, wanted) {
         return None;
@@ -127,6 +146,11 @@ fn check(lock: &Lockfile, from: &str, wanted: &Wanted<'_>) -> Option<Mismatch> {
     let target = target_of(lock, entry);
     let locked = target.version.as_ref().or(entry.resolved.as_ref()).map_or("", |text| text);
     Some(Mismatch::Invalid { name, locked: locked.to_owned(), wanted: spec, from: from.to_owned() })
+}
+
+fn is_recorded_optional(lock: &Lockfile, from: &str, wanted: &Wanted<'_>) -> bool {
+    let recorded = lock.get(from).and_then(|folder| folder.optional_dependencies.get(wanted.name));
+    recorded.is_some_and(|spec| **spec == *wanted.spec)
 }
 
 /// What node would find: the nearest `node_modules` that has the name.

@@ -190,6 +190,7 @@ fn a_lock_that_npm_ci_refuses_is_refused() {
         let expected: &[&str] = match name.as_str() {
             "same" | "range" | "removed" => &[],
             "major" | "workspace" => &["Invalid: lock file's a@1.0.0 does not satisfy a@2.0.0"],
+            "optional" => &["Missing: dd@1.0.0 from lock file"],
             "added" => &["Missing: d@1.0.0 from lock file"],
             // npm compares versions only, and takes one package for the other.
             "alias" => &["Invalid: lock file's alias@1.0.0 does not satisfy alias@npm:d@1.0.0"],
