@@ -1,8 +1,10 @@
 //! Specs as npm-package-arg reads them: what a package is wanted from, and which one.
 
+mod file;
 mod git;
 mod hosted;
 mod parse;
+mod uri;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -201,13 +201,10 @@ impl Match {
         let bytes = text.as_bytes();
         let at = |index: usize| bytes.get(index).copied().unwrap_or(0);
         let mut index = usize::from(at(0) == b' ');
-        let operator_start = index;
         index += usize::from(matches!(at(index), b'<' | b'>'));
         index += usize::from(at(index) == b'=');
         let operator_end = index;
-        if operator_end > operator_start {
-            index += usize::from(at(index) == b' ');
-        }
+        index += usize::from(at(index) == b' ');
         let version_start = index;
         while matches!(at(index), b'v' | b'=' | b' ') {
             index += 1;

@@ -66,6 +66,9 @@ pub(super) fn min_version(alternatives: &Alternatives) -> Option<Version> {
     if contains(&least) {
         return Some(least);
     }
+    if alternatives.iter().flatten().any(is_loose_only) {
+        return None;
+    }
     alternatives
         .iter()
         .filter_map(|set| {
@@ -75,6 +78,14 @@ pub(super) fn min_version(alternatives: &Alternatives) -> Option<Version> {
         })
         .reduce(|least, version| if version < least { version } else { least })
         .filter(|version| version.patch() <= MAX_SAFE_INTEGER)
+}
+
+/// Whether the version is none when read strictly, as node-semver reads it again here: a number beyond the safe integers
+/// keeps its leading zeros.
+fn is_loose_only(comparator: &Comparator) -> bool {
+    let numeric = |id: &str| id.bytes().all(|b| b.is_ascii_digit());
+    let mut identifiers = comparator.version.prerelease();
+    identifiers.any(|id| id.len() > 1 && id.starts_with('0') && numeric(id))
 }
 
 /// The lowest version above a lower bound; its patch may be one beyond the safe integers.

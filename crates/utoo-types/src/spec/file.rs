@@ -1,0 +1,119 @@
+//! Specs that name a folder or a tarball on disk. Pure: paths are put together as text.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::SpecContext;
+
+/// Where a spec leads, and how it is saved.
+pub(super) struct FileSpec {
+    pub(super) path: PathBuf,
+    pub(super) save: String,
+}
+
+/// Whether npm takes a name for that of a tarball: by its extension.
+pub(super) fn is_tarball(text: &str) -> bool {
+    [".tgz", ".tar.gz", ".tar"].into_iter().any(|extension| {
+        text.len()
+            .checked_sub(extension.len())
+            .and_then(|at| text.get(at..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(extension))
+    })
+}
+
+/// Reads `file:…`, a relative, an absolute or a home path.
+pub(super) fn read(raw: &str, context: &SpecContext) -> FileSpec {
+    let text = raw.strip_prefix("file:").unwrap_or(raw);
+    let text = without_slashes(text);
+    let root = UrlPath::new(text);
+    if let Some(rest) = root.below_home()
+        && let Some(home) = &context.home
+    {
+        // Two slashes make the rest absolute, as in npm.
+        let path = normalize(&home.join(rest));
+        let save = format!("file:{}", root.text().replace('\\', "/"));
+        return FileSpec { path, save };
+    }
+    let absolute = text.starts_with('/');
+    // `c:/a` is `/c:/a`: URLs know drives everywhere.
+    let from_drive = UrlPath::new(text.trim_start_matches('/'));
+    let path = match from_drive.has_drive() && !text.starts_with('.') {
+        true => normalize(Path::new(&format!("/{}", from_drive.text()))),
+        false => normalize(&context.directory.join(text)),
+    };
+    let saved = if absolute { path.clone() } else { relative(&context.directory, &path) };
+    let save = format!("file:{}", saved.to_string_lossy().replace('\\', "/"));
+    FileSpec { path, save }
+}
+
+/// A path as a URL's parser resolves it below the root: `..` stops there, and at a drive.
+struct UrlPath<'t>(Vec<&'t str>);
+
+impl<'t> UrlPath<'t> {
+    fn new(text: &'t str) -> Self {
+        let mut path = Self(Vec::new());
+        let mut segments = text.strip_prefix('/').unwrap_or(text).split('/').peekable();
+        while let Some(segment) = segments.next() {
+            match segment {
+                "." => {}
+                ".." if path.0.len() == 1 && path.has_drive() => {}
+                ".." => {
+                    path.0.pop();
+                }
+                other => path.0.push(other),
+            }
+            if segments.peek().is_none() && matches!(segment, "." | "..") {
+                path.0.push("");
+            }
+        }
+        path
+    }
+
+    fn has_drive(&self) -> bool {
+        let first = self.0.first().map(|first| first.as_bytes());
+        matches!(first, Some([letter, b':']) if letter.is_ascii_alphabetic())
+    }
+
+    /// What follows `~/`.
+    fn below_home(&self) -> Option<String> {
+        (self.0.first() == Some(&"~")).then(|| self.0[1..].join("/"))
+    }
+
+    fn text(&self) -> String {
+        self.0.join("/")
+    }
+}
+
+/// `/./a` and `///../a`, with up to three slashes, are relative to npm, and so is `/~/a`.
+fn without_slashes(text: &str) -> &str {
+    let rest = text.trim_start_matches('/');
+    let slashes = text.len() - rest.len();
+    let first = rest.split('/').next().unwrap_or_default();
+    if slashes <= 3 && matches!(first, "." | ".." | "~") { rest } else { text }
+}
+
+/// Resolves `.` and `..` as text.
+fn normalize(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => match normal.components().next_back() {
+                Some(Component::Normal(_)) => {
+                    normal.pop();
+                }
+                Some(Component::RootDir | Component::Prefix(_)) => {}
+                _ => normal.push(".."),
+            },
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+/// The way from `from` to `to`, both normal and of one kind.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let from = normalize(from);
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(common).map(|_| Component::ParentDir);
+    up.chain(to.components().skip(common)).collect()
+}
