@@ -1,5 +1,7 @@
 //! The manifest store as jobs see it: what is asked again, what is not, and that damage never shows.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::future::Future as _;
