@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use utoo_types::{Manifest, PackageName, Packument};
 
-use crate::registry::{ManifestJob, ManifestJobDone, RegistryError, SourceManifest};
+use crate::registry::{Bundled, ManifestJob, ManifestJobDone, RegistryError, SourceManifest};
 
 /// The manifest cache of one resolve.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl ManifestCache {
         match job {
             ManifestJob::Full { name } => self.full.contains_key(name),
             ManifestJob::Version { name, .. } => self.full.contains_key(name) || self.other.contains_key(job),
-            ManifestJob::Source { .. } => self.other.contains_key(job),
+            ManifestJob::Source { .. } | ManifestJob::Bundle { .. } => self.other.contains_key(job),
         }
     }
 
@@ -70,6 +70,14 @@ impl ManifestCache {
     pub(crate) fn source(&self, job: &ManifestJob) -> Option<Result<&SourceManifest, Arc<RegistryError>>> {
         match self.other.get(job)? {
             Ok(ManifestJobDone::Source(source)) => Some(Ok(source)),
+            Ok(_) => Some(Err(wrong_kind(job))),
+            Err(error) => Some(Err(Arc::clone(error))),
+        }
+    }
+
+    pub(crate) fn bundle(&self, job: &ManifestJob) -> Option<Result<&Arc<[Bundled]>, Arc<RegistryError>>> {
+        match self.other.get(job)? {
+            Ok(ManifestJobDone::Bundle(bundle)) => Some(Ok(bundle)),
             Ok(_) => Some(Err(wrong_kind(job))),
             Err(error) => Some(Err(Arc::clone(error))),
         }

@@ -60,7 +60,7 @@ pub use error::{Dependent, ResolveError};
 pub use load::{Folder, Project};
 pub use options::{Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, ResolveOptions};
 pub use registry::{
-    Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, SourceManifest,
+    Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, SourceManifest,
 };
 pub use resolve::{ResolveEvent, resolve};
 pub use resolver::{Chosen, Resolution, Resolver};

@@ -94,6 +94,9 @@ pub(crate) fn load<'o>(
         let name = builder.tree.interner.name(name);
         builder.request(root, name);
     }
+    for &node in locked.keys() {
+        builder.add_locked(node);
+    }
     builder.enqueue(root);
     enqueue_broken(&mut builder);
     Ok((builder, locked))

@@ -20,9 +20,11 @@ pub(crate) fn to_lockfile(tree: &Tree, project: &Project, locked: &LockedNodes) 
     lock.version = (!manifest.raw_version.is_empty()).then(|| Arc::clone(&manifest.raw_version));
     let root = Entry::from_folder(manifest, "", project.workspaces_field.as_ref());
     lock.packages.insert(Arc::from(""), root);
+    let bundles = tree.has_bundles();
     for node in tree.inventory().into_iter().skip(1) {
         let location = tree.location(node);
-        let entry = entry_of(tree, node, &location, locked);
+        let mut entry = entry_of(tree, node, &location, locked);
+        entry.in_bundle = bundles && tree.bundler(node).is_some();
         lock.packages.insert(location.into(), entry);
     }
     lock
@@ -41,7 +43,6 @@ fn entry_of(tree: &Tree, id: NodeId, location: &str, locked: &LockedNodes) -> En
             };
             entry.resolved.clone_from(&node.resolved);
             entry.integrity.clone_from(&node.integrity);
-            entry.in_bundle = node.in_bundle;
             entry
         }
     };

@@ -25,6 +25,15 @@ pub enum ManifestJob {
         /// An exact version, a range or a dist-tag.
         spec: Arc<str>,
     },
+    /// What a tarball brings along in its own `node_modules`: bundled dependencies.
+    Bundle {
+        /// The package, for messages.
+        name: PackageName,
+        /// The tarball's URL.
+        resolved: Arc<str>,
+        /// What its bytes must be.
+        integrity: Option<Integrity>,
+    },
     /// A package that does not come from a registry: git, remote tarball, folder, `file:` tarball.
     Source {
         /// The parsed spec; its kind says which source it is.
@@ -38,6 +47,7 @@ impl Hash for ManifestJob {
         match self {
             Self::Full { name } => (0_u8, name).hash(state),
             Self::Version { name, spec } => (1_u8, name, spec).hash(state),
+            Self::Bundle { name, resolved, .. } => (3_u8, name, resolved).hash(state),
             Self::Source { spec } => (2_u8, spec.name(), spec.raw(), spec.fetch_spec()).hash(state),
         }
     }
@@ -52,6 +62,17 @@ pub enum ManifestJobDone {
     Version(Arc<Manifest>),
     /// Answer to [`ManifestJob::Source`].
     Source(SourceManifest),
+    /// Answer to [`ManifestJob::Bundle`].
+    Bundle(Arc<[Bundled]>),
+}
+
+/// One package inside another's tarball.
+#[derive(Clone, Debug)]
+pub struct Bundled {
+    /// Its folder relative to the package that brings it: `node_modules/a`, `node_modules/a/node_modules/b`.
+    pub location: Arc<str>,
+    /// Its package.json, normalised.
+    pub manifest: Arc<Manifest>,
 }
 
 /// A manifest that was read from a source that is no registry, with what the lockfile has to remember of it.

@@ -5,6 +5,7 @@
 //! manifest leaves no trace: it is rolled back and taken again once the manifest is there. So the order of
 //! answers never shows in the tree.
 
+mod bundle;
 mod can_place;
 mod candidates;
 mod conflict;
@@ -94,6 +95,8 @@ pub(crate) struct Builder<'o> {
     /// Links whose folders have not been looked into yet.
     links: Vec<NodeId>,
     failures: Vec<NodeId>,
+    /// Nodes whose bundled dependencies are in the tree.
+    unbundled: FxHashSet<NodeId>,
     wants: Vec<ManifestJob>,
     /// Nodes placed since the caller last looked.
     pub(crate) placed: Vec<NodeId>,
@@ -117,6 +120,7 @@ impl<'o> Builder<'o> {
             origins: FxHashMap::default(),
             links: Vec::new(),
             failures: Vec::new(),
+            unbundled: FxHashSet::default(),
             wants: Vec::new(),
             placed: Vec::new(),
             warnings: Vec::new(),
@@ -133,6 +137,11 @@ impl<'o> Builder<'o> {
     /// Makes the manifest of a linked folder known.
     pub(crate) fn add_known_folder(&mut self, location: &Arc<str>, manifest: &Arc<Manifest>) {
         self.folders.insert(Arc::clone(location), Arc::clone(manifest));
+    }
+
+    /// Says that a node came from a lockfile, which has its bundled dependencies already.
+    pub(crate) fn add_locked(&mut self, node: NodeId) {
+        self.unbundled.insert(node);
     }
 
     /// Marks the root's edge of this name as asked for: it is resolved afresh even if it is satisfied.
@@ -172,6 +181,7 @@ impl<'o> Builder<'o> {
     }
 
     fn turn(&mut self, node: NodeId, cache: &ManifestCache) -> Result<(), Stop> {
+        self.load_bundle(node, cache)?;
         let problems = self.problem_edges(node);
         self.look_ahead(node, &problems, cache)?;
         self.tree.begin();

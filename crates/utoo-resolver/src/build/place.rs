@@ -220,12 +220,7 @@ impl Builder<'_> {
 
     /// Two packages that need each other in versions which cannot share a place would nest for ever. The loop is
     /// closed by a link to the first of them, as npm does.
-    fn link_to_ancestor(
-        &mut self,
-        placement: &Placement<'_>,
-        target: NodeId,
-        outcome: &mut Outcome,
-    ) -> bool {
+    fn link_to_ancestor(&mut self, placement: &Placement<'_>, target: NodeId, outcome: &mut Outcome) -> bool {
         let same = self
             .tree
             .ancestry(target)

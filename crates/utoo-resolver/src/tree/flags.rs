@@ -36,7 +36,9 @@ impl Tree {
     fn push_targets(&self, id: NodeId, follow: impl Fn(EdgeKind) -> bool, stack: &mut Vec<NodeId>) {
         for &edge in self.node(id).edges_out.values() {
             let edge = self.edge(edge);
+            // An optional peer is a guest: its dependent alone does not keep it.
             if let Some(to) = edge.to
+                && edge.kind != EdgeKind::PeerOptional
                 && follow(edge.kind)
             {
                 stack.push(to);

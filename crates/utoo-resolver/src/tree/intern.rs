@@ -228,6 +228,11 @@ impl Interner {
         id
     }
 
+    /// Whether any interned package bundles anything.
+    pub(crate) fn has_bundles(&self) -> bool {
+        self.packages.iter().any(|package| package.manifest.bundle_dependencies != BundleDependencies::None)
+    }
+
     /// Interns a registry's manifest: one id for one version of a name, however often it is picked.
     pub(crate) fn add_version(&mut self, manifest: &Arc<Manifest>) -> PackageId {
         let key = (self.name(&manifest.name), Arc::clone(&manifest.raw_version));

@@ -5,6 +5,7 @@
 //! [`Tree::node_mut`] and [`Tree::edge_mut`], so that a step which lacks a manifest can be rolled back whole.
 
 mod attach;
+mod bundle;
 mod flags;
 mod intern;
 mod satisfy;

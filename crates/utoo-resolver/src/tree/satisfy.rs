@@ -33,9 +33,8 @@ impl Tree {
     pub(crate) fn satisfies_want(&self, node: NodeId, want: WantId) -> bool {
         match self.interner.want(want) {
             Want::Registry(spec) => self.satisfies_registry(node, spec),
-            Want::Alias { name, want } => {
-                self.package_of(node).name == *name && self.satisfies_want(node, *want)
-            }
+            // npm asks for the version only: a package of the alias's own name satisfies the alias too.
+            Want::Alias { want, .. } => self.satisfies_want(node, *want),
             Want::Folder { location, .. } => {
                 matches!(&self.node(node).kind, NodeKind::Link { location: at } if at == location)
             }
@@ -154,7 +153,7 @@ impl Tree {
     /// Whether a node that stands below another of its name may go, so that the upper one serves both.
     pub(crate) fn can_dedupe(&self, id: NodeId, prefer_dedupe: bool) -> bool {
         let node = self.node(id);
-        if node.in_bundle {
+        if self.in_dependency_bundle(id) {
             return false;
         }
         let Some(above) = node.resolve_parent().and_then(|parent| self.node(parent).resolve_parent()) else {

@@ -158,12 +158,23 @@ fn kept(value: Value) -> Option<Value> {
 /// A dependency block; specs that are no text are left out.
 pub(crate) fn dependencies(value: Option<&Value>) -> Dependencies {
     let mut block = Dependencies::new();
-    if let Some(Value::Object(entries)) = value {
-        for (name, spec) in entries {
-            if let Some(spec) = spec.as_str() {
-                block.push(PackageName::new_unchecked(name.as_str()), spec.into());
+    match value {
+        Some(Value::Object(entries)) => {
+            for (name, spec) in entries {
+                if let Some(spec) = spec.as_str() {
+                    block.push(PackageName::new_unchecked(name.as_str()), spec.into());
+                }
             }
         }
+        // JavaScript's lists are objects whose keys are numbers, and npm asks the registry for them.
+        Some(Value::Array(specs)) => {
+            for (index, spec) in specs.iter().enumerate() {
+                if let Some(spec) = spec.as_str() {
+                    block.push(PackageName::new_unchecked(index.to_string()), spec.into());
+                }
+            }
+        }
+        _ => {}
     }
     block
 }
