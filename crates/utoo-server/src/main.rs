@@ -34,6 +34,9 @@ enum Command {
         /// Keep integrities only of the versions in this package-lock.json: far smaller.
         #[arg(long, value_name = "FILE")]
         lock: Option<PathBuf>,
+        /// The registry that was recorded; `https://registry.example/` is written in its place.
+        #[arg(long, value_name = "URL")]
+        upstream: Option<Url>,
     },
 }
 
@@ -99,7 +102,9 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let result = match Cli::parse().command {
         Command::Serve(serve) => self::serve(*serve),
-        Command::Prune { from, to, lock } => prune_to(&from, &to, lock.as_deref()),
+        Command::Prune { from, to, lock, upstream } => {
+            prune_to(&from, &to, upstream.as_ref(), lock.as_deref())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,9 +115,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn prune_to(from: &Path, to: &Path, lock: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
+fn prune_to(
+    from: &Path,
+    to: &Path,
+    upstream: Option<&Url>,
+    lock: Option<&Path>,
+) -> Result<(), Box<dyn std::error::Error>> {
     let lock = lock.map(std::fs::read_to_string).transpose()?;
-    let summary = prune(from, to, lock.as_deref())?;
+    let summary = prune(from, to, upstream, lock.as_deref())?;
     let (documents, versions) = (summary.documents, summary.versions);
     say(&format!("{documents} packages, {versions} versions, {} tarballs", summary.tarballs))
 }

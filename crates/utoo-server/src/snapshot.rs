@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::document::{DOCUMENT_LIMIT, point_tarballs_at};
 use crate::fixtures::FIXTURE_ORIGIN;
@@ -60,9 +61,17 @@ pub struct PruneSummary {
 /// every document with only the fields that resolution and the lockfile read, deflated into one file, and the
 /// tarballs that were asked for. The same storage gives the same bytes.
 ///
+/// `upstream` is the URL of the registry that was recorded: where a manifest names it, as in a dependency by URL,
+/// `https://registry.example/` is written.
+///
 /// Given the text of a `package-lock.json`, only the versions that stand in it keep their integrity: digests don't
 /// compress, and make up most of a snapshot, while nothing reads those of versions that aren't chosen.
-pub fn prune(from: &Path, to: &Path, lock: Option<&str>) -> Result<PruneSummary, SnapshotError> {
+pub fn prune(
+    from: &Path,
+    to: &Path,
+    upstream: Option<&Url>,
+    lock: Option<&str>,
+) -> Result<PruneSummary, SnapshotError> {
     let (source, target) = (Storage::new(from), Storage::new(to));
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -80,7 +89,12 @@ pub fn prune(from: &Path, to: &Path, lock: Option<&str>) -> Result<PruneSummary,
         point_tarballs_at(&mut pruned, &name, FIXTURE_ORIGIN);
         summary.documents += 1;
         summary.versions += pruned["versions"].as_object().map_or(0, Map::len);
-        lines.extend_from_slice(pruned.to_string().as_bytes());
+        let text = pruned.to_string();
+        let text = match upstream {
+            Some(upstream) => text.replace(upstream.as_str(), &format!("{FIXTURE_ORIGIN}/")),
+            None => text,
+        };
+        lines.extend_from_slice(text.as_bytes());
         lines.push(b'\n');
         for (file, bytes) in source.tarballs(&name).map_err(failed(from))? {
             target.write_tarball(&name, &file, &bytes).map_err(failed(to))?;

@@ -136,7 +136,7 @@ async fn a_pruned_snapshot_answers_what_resolution_reads() {
     for version in ["1.0.0", "1.1.0"] {
         let manifest = json!({
             "name": "a", "version": version, "description": "long", "license": "MIT",
-            "dependencies": {"b": "*"}, "scripts": {"test": "t", "postinstall": "p"},
+            "dependencies": {"b": "*", "c": "http://127.0.0.1:9/c"}, "scripts": {"test": "t", "postinstall": "p"},
         });
         packages.publish(manifest, &[]).unwrap();
     }
@@ -148,7 +148,9 @@ async fn a_pruned_snapshot_answers_what_resolution_reads() {
     server.shutdown();
 
     let lock = format!("{{\"integrity\": \"{integrity}\"}}");
-    let summary = prune(storage.path(), small.path(), Some(&lock)).unwrap();
+    let summary =
+        prune(storage.path(), small.path(), Some(&"http://127.0.0.1:9/".parse().unwrap()), Some(&lock))
+            .unwrap();
     assert_eq!((summary.documents, summary.versions, summary.tarballs), (1, 2, 0));
     let frozen = start(Mode::Frozen { dir: small.path().to_owned() });
     let pruned = get(&frozen, "a", &[]).await.json();
@@ -156,8 +158,8 @@ async fn a_pruned_snapshot_answers_what_resolution_reads() {
     assert_eq!(
         pruned["versions"]["1.1.0"],
         json!({
-            "name": "a", "version": "1.1.0", "license": "MIT", "dependencies": {"b": "*"},
-            "scripts": {"postinstall": "p"},
+            "name": "a", "version": "1.1.0", "license": "MIT",
+            "dependencies": {"b": "*", "c": "https://registry.example/c"}, "scripts": {"postinstall": "p"},
             "dist": {"integrity": integrity, "tarball": format!("{origin}a/-/a-1.1.0.tgz")},
         })
     );

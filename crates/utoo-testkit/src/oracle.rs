@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::answer::{Answer, Outcome};
-use crate::project::{ProjectError, TestProject, run};
+use crate::project::{DEADLINE, ProjectError, TestProject, run};
 use crate::scenario::{RunLine, Scenario};
 
 /// What every run of npm gets, so that nobody's own settings change what it writes, and nothing but resolution and
@@ -45,7 +45,7 @@ pub struct Npm {
 impl Npm {
     /// Finds npm and asks its version.
     pub fn find() -> Result<Self, OracleError> {
-        let output = run(Command::new("npm").arg("--version"))?;
+        let output = run(Command::new("npm").arg("--version"), DEADLINE)?;
         match output.stdout.trim() {
             version if output.code == Some(0) && !version.is_empty() => {
                 Ok(Self { version: version.to_owned() })

@@ -15,8 +15,9 @@ use utoo_server::{FixtureRegistry, Mode, Server, ServerError, ServerHandle, Serv
 use crate::answer::{Answer, Outcome};
 use crate::scenario::{Scenario, ScenarioError};
 
-/// A command that takes longer is killed: nothing that tests run comes near it.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// A command that takes longer is killed: nothing that tests run comes near it, while npm never ends on some sets of
+/// peers that contradict each other.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Why a test project could not be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -40,10 +41,12 @@ pub enum ProjectError {
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// A command that had to be killed.
-    #[error("{program} did not end within {} s", DEADLINE.as_secs())]
+    #[error("{program} did not end within {} s", deadline.as_secs())]
     Deadline {
         /// The program.
         program: String,
+        /// What it was given.
+        deadline: Duration,
     },
 }
 
@@ -85,6 +88,7 @@ impl RunOutput {
 pub struct TestProject {
     temp: TempDir,
     server: ServerHandle,
+    deadline: Duration,
 }
 
 impl TestProject {
@@ -96,13 +100,20 @@ impl TestProject {
     /// An empty project on a server that was started with options of its own.
     pub fn with_server(server: ServerHandle) -> Result<Self, ProjectError> {
         let temp = TempDir::new().map_err(|source| io_error("a temporary directory", source))?;
-        let project = Self { temp, server };
+        let project = Self { temp, server, deadline: DEADLINE };
         for dir in [project.dir(), project.home(), project.tmp()] {
             std::fs::create_dir(&dir).map_err(|source| io_error(dir.display(), source))?;
         }
         let npmrc = format!("registry={}\n", project.server.url());
         write(&project.home().join(".npmrc"), npmrc.as_bytes())?;
         Ok(project)
+    }
+
+    /// The same, with commands that may take this long in place of a minute.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
     }
 
     /// A scenario's project, as it is before its commands, and its registry.
@@ -184,7 +195,7 @@ impl TestProject {
 
     /// Runs any program in the project's directory, with `PATH` and nothing else of this process's environment.
     pub fn run<S: AsRef<OsStr>>(&self, program: &Path, args: &[S]) -> Result<RunOutput, ProjectError> {
-        run(self.command(program).args(args))
+        run(self.command(program).args(args), self.deadline)
     }
 
     /// The command of [`TestProject::run`], to add to it.
@@ -218,15 +229,15 @@ pub fn utoo_binary() -> std::io::Result<PathBuf> {
 }
 
 /// Runs a command to its end, and kills it when that doesn't come.
-pub(crate) fn run(command: &mut Command) -> Result<RunOutput, ProjectError> {
+pub(crate) fn run(command: &mut Command, deadline: Duration) -> Result<RunOutput, ProjectError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let failed = |source| io_error(&program, source);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let (stdout, stderr) = (read_all(child.stdout.take()), read_all(child.stderr.take()));
-    let texts = stdout.recv_timeout(DEADLINE).and_then(|out| Ok((out, stderr.recv_timeout(DEADLINE)?)));
+    let texts = stdout.recv_timeout(deadline).and_then(|out| Ok((out, stderr.recv_timeout(deadline)?)));
     let Ok((stdout, stderr)) = texts else {
         child.kill().and_then(|()| child.wait()).map_err(failed)?;
-        return Err(ProjectError::Deadline { program });
+        return Err(ProjectError::Deadline { program, deadline });
     };
     let status = child.wait().map_err(failed)?;
     Ok(RunOutput { code: status.code(), stdout, stderr })

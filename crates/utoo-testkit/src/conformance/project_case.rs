@@ -20,6 +20,8 @@ use crate::answer::{Answer, Outcome};
 use crate::oracle::Npm;
 use crate::project::TestProject;
 
+/// A large project, read through to a slow registry, takes npm many minutes.
+const DEADLINE: Duration = Duration::from_secs(1800);
 /// Directories of a project that aren't copied.
 const SKIPPED: &[&str] = &["registry", "recorded", "node_modules", "dist", ".next"];
 
@@ -85,7 +87,8 @@ impl ProjectCase {
     }
 
     fn on(&self, mode: Mode) -> Result<TestProject, CaseError> {
-        let project = TestProject::with_server(Server::start(ServerOptions::new(mode))?)?;
+        let project =
+            TestProject::with_server(Server::start(ServerOptions::new(mode))?)?.with_deadline(DEADLINE);
         copy(&self.dir, &self.dir, &project)?;
         Ok(project)
     }
@@ -123,7 +126,7 @@ pub fn record_snapshot(dir: &Path, upstream: &Url, utoo: Option<&Path>) -> Resul
             source: std::io::Error::other(error),
         })?;
     }
-    let snapshot = prune(temp.path(), &registry, answer.lock.as_deref())?;
+    let snapshot = prune(temp.path(), &registry, Some(upstream), answer.lock.as_deref())?;
     Ok(RecordSummary { snapshot })
 }
 
