@@ -13,6 +13,7 @@ use crate::decode::Scratch;
 use crate::document::Question;
 use crate::http::HttpClient;
 use crate::options::{DocumentForm, DocumentsChoice, RegistryOptions};
+use crate::source::BundleQuestion;
 use crate::stats::RegistryStats;
 use crate::store::{Kind, ManifestStore, Writer};
 
@@ -172,6 +173,11 @@ impl Registry for UnifiedRegistry {
                         "no version in the answer",
                     )
                 })
+            }
+            ManifestJob::Bundle { name, resolved, integrity } => {
+                let span = debug_span!("bundle", %name);
+                let question = BundleQuestion { name, resolved, integrity };
+                self.bundle(question).instrument(span).await.map(ManifestJobDone::Bundle)
             }
             ManifestJob::Source { spec } => {
                 let span = debug_span!("source", kind = spec.type_name());

@@ -111,6 +111,34 @@ async fn a_tarball_at_a_url_has_an_integrity() {
 }
 
 #[tokio::test]
+async fn bundled_packages_come_from_a_verified_tarball() {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, json) in
+        [("package.json", r#"{"name":"x"}"#), ("node_modules/b/package.json", r#"{"name":"b"}"#)]
+    {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(json.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, format!("package/{path}"), json.as_bytes()).unwrap();
+    }
+    let bytes = support::gzip(builder.into_inner().unwrap());
+    let integrity = Integrity::of(Algorithm::Sha512, &bytes);
+    let server = Server::start(move |_, _| Reply::ok(bytes.clone())).await;
+    let registry = Machine::new(&server.url).registry();
+    let job = |integrity| {
+        let resolved = format!("{}x.tgz", server.url).into();
+        ManifestJob::Bundle { name: name("x"), resolved, integrity: Some(integrity) }
+    };
+    let ManifestJobDone::Bundle(found) = registry.execute(job(integrity)).await.unwrap() else {
+        panic!("not a bundle")
+    };
+    assert_eq!(found.len(), 1);
+    assert_eq!((&*found[0].location, found[0].manifest.name.as_str()), ("node_modules/b", "b"));
+    let other = Integrity::of(Algorithm::Sha512, b"other bytes");
+    assert_eq!(registry.execute(job(other)).await.unwrap_err().code, "EINTEGRITY");
+}
+
+#[tokio::test]
 async fn a_page_in_place_of_a_tarball_is_an_error_that_names_the_url() {
     let server = Server::start(|_, _| Reply::ok("<html>sign in</html>")).await;
     let machine = Machine::new(NOWHERE);

@@ -8,11 +8,11 @@ mod git;
 mod manifest;
 mod tarball;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use utoo_resolver::{ErrorCategory, RegistryError, SourceManifest};
+use utoo_resolver::{Bundled, ErrorCategory, RegistryError, SourceManifest};
 use utoo_types::{Algorithm, Integrity, Manifest, PackageName, Spec, SpecKind};
 
 use crate::decode::off_runtime;
@@ -50,6 +50,47 @@ impl UnifiedRegistry {
                 Err(RegistryError::new("EINVALIDSPEC", ErrorCategory::Precondition, message))
             }
         }
+    }
+}
+
+/// A tarball whose bundled packages are wanted.
+pub(crate) struct BundleQuestion {
+    pub(crate) name: PackageName,
+    pub(crate) resolved: Arc<str>,
+    pub(crate) integrity: Option<Integrity>,
+}
+
+impl UnifiedRegistry {
+    /// The packages that a tarball brings along. The tarball is verified, as it is before an installation: what is in
+    /// a lockfile comes from no other bytes.
+    pub(crate) async fn bundle(&self, question: BundleQuestion) -> Result<Arc<[Bundled]>, RegistryError> {
+        let BundleQuestion { name, resolved: url, integrity } = question;
+        let limits = self.inner.options.limits;
+        let bytes = match url.strip_prefix("file:") {
+            Some(path) => {
+                let path = PathBuf::from(path);
+                off_runtime(move || read_file(&path, limits.tarball)).await??
+            }
+            None => {
+                let request = TarballRequest { url: Arc::clone(&url), name: name.clone(), integrity: None };
+                self.fetch_tarball(&request).await?
+            }
+        };
+        off_runtime(move || {
+            let shown = crate::address::redact_text(&url);
+            if integrity.is_some_and(|wanted| !wanted.verifies(&bytes)) {
+                let message = format!("the tarball of {name} is not what its integrity says");
+                return Err(RegistryError::new("EINTEGRITY", ErrorCategory::Precondition, message).at(shown));
+            }
+            let found =
+                tarball::find_bundled(&bytes, limits.inflated).map_err(|error| error.at(shown.clone()))?;
+            let read = found.iter().map(|(location, found)| {
+                let manifest = found.package().manifest(&format!("{shown}: {location}/package.json"))?;
+                Ok(Bundled { location: location.as_str().into(), manifest: Arc::new(manifest) })
+            });
+            read.collect()
+        })
+        .await?
     }
 }
 

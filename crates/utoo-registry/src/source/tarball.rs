@@ -1,10 +1,12 @@
 //! The package.json inside a tarball. Nothing is extracted: no byte of the tarball reaches the disk from here.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 use tar::{Archive, EntryType};
 use utoo_resolver::{ErrorCategory, RegistryError};
+use utoo_types::PackageName;
 
 use super::manifest::{Beside, SourcePackage};
 
@@ -26,23 +28,82 @@ impl Found {
     }
 }
 
-/// Looks through a tarball, gzipped or plain, of at most `max(inflated, 20 * its size)` bytes of contents. The first
-/// component of each path is dropped, whatever it is, as npm does on extraction; of two entries with one path the
-/// later counts, as it would on disk.
+/// The package.json of the package in a tarball, and what lies beside it.
 pub(crate) fn find_package(tarball: &[u8], inflated: u64) -> Result<Found, RegistryError> {
-    let limit = inflated.max((tarball.len() as u64).saturating_mul(MAX_RATIO));
-    let found = match tarball {
-        [0x1f, 0x8b, ..] => scan(Bounded { inner: MultiGzDecoder::new(tarball), left: limit }),
-        plain => scan(Bounded { inner: plain, left: limit }),
+    let mut files = Files::default();
+    walk(tarball, inflated, |path, contents| files.take(path, contents))?;
+    files.found().ok_or_else(|| {
+        let message = "the tarball holds no package.json";
+        RegistryError::new("ENOPACKAGEJSON", ErrorCategory::NotFound, message)
+    })
+}
+
+/// The packages that a tarball brings along in its `node_modules`, by their folder (`node_modules/a`), sorted.
+pub(crate) fn find_bundled(tarball: &[u8], inflated: u64) -> Result<Vec<(String, Found)>, RegistryError> {
+    let mut packages: BTreeMap<String, Files> = BTreeMap::new();
+    walk(tarball, inflated, |path, contents| match path.rsplit_once('/') {
+        Some((folder, file)) if is_package_folder(folder) => {
+            packages.entry(folder.to_owned()).or_default().take(file, contents)
+        }
+        _ => Ok(()),
+    })?;
+    let found = packages.into_iter().filter_map(|(folder, files)| Some((folder, files.found()?)));
+    Ok(found.collect())
+}
+
+/// What is being found of one package.
+#[derive(Default)]
+struct Files {
+    json: Option<Vec<u8>>,
+    beside: Beside,
+}
+
+impl Files {
+    fn take(&mut self, file: &str, contents: &mut dyn Read) -> io::Result<()> {
+        match file {
+            "package.json" => {
+                let mut bytes = Vec::new();
+                if contents.take(MAX_PACKAGE_JSON + 1).read_to_end(&mut bytes)? as u64 > MAX_PACKAGE_JSON {
+                    return Err(io::Error::other("a package.json in it is larger than 16 MiB"));
+                }
+                self.json = Some(bytes);
+            }
+            "binding.gyp" => self.beside.binding_gyp = true,
+            "npm-shrinkwrap.json" => self.beside.shrinkwrap = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn found(self) -> Option<Found> {
+        Some(Found { json: self.json?, beside: self.beside })
+    }
+}
+
+/// `node_modules/a`, `node_modules/@s/a`, `node_modules/a/node_modules/b`: folders that can be packages. Names are
+/// held to npm's rules, so that none leads out of its folder.
+fn is_package_folder(folder: &str) -> bool {
+    let Some(rest) = folder.strip_prefix("node_modules/") else { return false };
+    rest.split("/node_modules/").all(|name| PackageName::parse(name).is_ok())
+}
+
+/// Shows `visit` each file of a tarball, gzipped or plain, of at most `max(inflated, 20 * its size)` bytes of
+/// contents. The first component of each path is dropped, whatever it is, as npm does on extraction; of two entries
+/// with one path the later counts, as it would on disk.
+fn walk(
+    tarball: &[u8],
+    inflated: u64,
+    visit: impl FnMut(&str, &mut dyn Read) -> io::Result<()>,
+) -> Result<(), RegistryError> {
+    let left = inflated.max((tarball.len() as u64).saturating_mul(MAX_RATIO));
+    let walked = match tarball {
+        [0x1f, 0x8b, ..] => walk_entries(Bounded { inner: MultiGzDecoder::new(tarball), left }, visit),
+        plain => walk_entries(Bounded { inner: plain, left }, visit),
     };
-    let found = found.map_err(|error| {
+    walked.map_err(|error| {
         let message = "the tarball cannot be read";
         RegistryError::new("TAR_BAD_ARCHIVE", ErrorCategory::Precondition, message)
             .caused_by(error.to_string())
-    })?;
-    found.ok_or_else(|| {
-        let message = "the tarball holds no package.json";
-        RegistryError::new("ENOPACKAGEJSON", ErrorCategory::NotFound, message)
     })
 }
 
@@ -64,38 +125,24 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-fn scan(contents: impl Read) -> io::Result<Option<Found>> {
-    let mut json = None;
-    let mut beside = Beside::default();
-    let mut archive = Archive::new(contents);
-    for entry in archive.entries()? {
+fn walk_entries(
+    contents: impl Read,
+    mut visit: impl FnMut(&str, &mut dyn Read) -> io::Result<()>,
+) -> io::Result<()> {
+    for entry in Archive::new(contents).entries()? {
         let mut entry = entry?;
         if !matches!(entry.header().entry_type(), EntryType::Regular | EntryType::Continuous) {
             continue;
         }
         let path = entry.path_bytes().into_owned();
-        match top_level(&path) {
-            Some(b"package.json") => {
-                let mut bytes = Vec::new();
-                if (&mut entry).take(MAX_PACKAGE_JSON + 1).read_to_end(&mut bytes)? as u64 > MAX_PACKAGE_JSON
-                {
-                    return Err(io::Error::other("its package.json is larger than 16 MiB"));
-                }
-                json = Some(bytes);
-            }
-            Some(b"binding.gyp") => beside.binding_gyp = true,
-            Some(b"npm-shrinkwrap.json") => beside.shrinkwrap = true,
-            _ => {}
+        // What is no text is no package.json.
+        if let Ok(path) = std::str::from_utf8(&path)
+            && let Some((_, inside)) = path.split_once('/')
+        {
+            visit(inside, &mut entry)?;
         }
     }
-    Ok(json.map(|json| Found { json, beside }))
-}
-
-/// The name of an entry that lies directly in the package.
-fn top_level(path: &[u8]) -> Option<&[u8]> {
-    let slash = path.iter().position(|byte| *byte == b'/')?;
-    let name = &path[slash + 1..];
-    (!name.is_empty() && !name.contains(&b'/')).then_some(name)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -64,6 +64,30 @@ fn only_files_directly_in_the_package_count_and_the_last_one_wins() {
 }
 
 #[test]
+fn bundled_packages_are_those_in_node_modules() {
+    let bytes = gzip(&tar(&[
+        file("package/package.json", "0"),
+        file("package/node_modules/b/package.json", "2"),
+        file("package/node_modules/a/package.json", "1"),
+        file("package/node_modules/a/binding.gyp", ""),
+        file("package/node_modules/a/lib/package.json", "no"),
+        file("package/node_modules/a/node_modules/@s/c/package.json", "3"),
+        file("package/node_modules/.bin/package.json", "no"),
+        file("package/node_modules/../package.json", "no"),
+        file("package/node_modules/@s/package.json", "no"),
+        file("package/node_modules/empty/index.js", "no"),
+        file("package/lib/node_modules/d/package.json", "no"),
+    ]));
+    let found = find_bundled(&bytes, LIMIT).unwrap();
+    let seen: Vec<_> = found.iter().map(|(folder, found)| (folder.as_str(), &found.json[..])).collect();
+    assert_eq!(
+        seen,
+        [("node_modules/a", &b"1"[..]), ("node_modules/a/node_modules/@s/c", b"3"), ("node_modules/b", b"2"),]
+    );
+    assert!(found[0].1.beside.binding_gyp);
+}
+
+#[test]
 fn what_lies_beside_it_is_seen() {
     let found = found(&[
         file("package/package.json", "{}"),
