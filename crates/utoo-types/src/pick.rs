@@ -192,6 +192,14 @@ pub fn explain<'a>(
     verdicts.collect()
 }
 
+/// Whether a range's text has nothing in it that could name a prerelease, so that no prerelease satisfies it:
+/// this spares parsing those, a quarter of all versions.
+fn names_no_prerelease(range: &str) -> bool {
+    range.bytes().all(|byte| {
+        matches!(byte, b'0'..=b'9' | b'.' | b'^' | b'~' | b'<' | b'>' | b'=' | b'|' | b'*' | b'x' | b' ')
+    })
+}
+
 enum Pick<'a> {
     Some(Candidate<'a>),
     None,
@@ -245,6 +253,7 @@ impl<'a> Picker<'a, '_> {
         if let Some(candidate) = self.default_version(range, &mut engines) {
             return Pick::Some(candidate);
         }
+        let no_prereleases = names_no_prerelease(range.as_str());
         let mut seen_any = false;
         let mut best: Option<(Rank, Candidate<'a>)> = None;
         for candidate in self.competitors() {
@@ -255,6 +264,9 @@ impl<'a> Picker<'a, '_> {
             // Candidates come from the highest precedence down, so only a better rank beats what is there.
             if best.as_ref().is_some_and(|(rank, _)| *rank == Rank::BEST) {
                 break;
+            }
+            if no_prereleases && candidate.has(CandidateFlag::Prerelease) {
+                continue;
             }
             let Some(version) = candidate.semver().filter(|version| range.satisfies(version)) else {
                 continue;

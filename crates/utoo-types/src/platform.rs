@@ -201,7 +201,47 @@ impl Engines {
 
 pub(crate) fn engine_fits(current: &Version, wanted: &str) -> bool {
     wanted.is_empty()
-        || Range::parse_strict(wanted).is_ok_and(|range| range.satisfies_including_prerelease(current))
+        || usual_engine_fits(current, wanted).unwrap_or_else(|| {
+            Range::parse_strict(wanted).is_ok_and(|range| range.satisfies_including_prerelease(current))
+        })
+}
+
+/// The answer for the shapes that nearly all engines have, `>=18`, `^18.12.0 || >=20`, without parsing a range:
+/// every pick checks at least one of them. `None` for any other shape, and for a prerelease of node.
+fn usual_engine_fits(current: &Version, wanted: &str) -> Option<bool> {
+    if current.is_prerelease() {
+        return None;
+    }
+    let current = current.tuple();
+    let mut fits = false;
+    for alternative in wanted.split("||") {
+        let alternative = alternative.trim_matches(' ');
+        fits |= if let Some(least) = alternative.strip_prefix(">=") {
+            current >= numbers(least.trim_start_matches(' '))?
+        } else {
+            let least = numbers(alternative.strip_prefix('^')?)?;
+            // Below 1.0.0 the caret means something else.
+            if least[0] == 0 {
+                return None;
+            }
+            current[0] == least[0] && current >= least
+        };
+    }
+    Some(fits)
+}
+
+/// `1`, `1.2` or `1.2.3`, what is left out being zero.
+fn numbers(text: &str) -> Option<[u64; 3]> {
+    let mut numbers = [0; 3];
+    let mut parts = text.split('.');
+    for (index, part) in parts.by_ref().take(3).enumerate() {
+        let plain = (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !plain || (part.len() > 1 && part.starts_with('0')) {
+            return None;
+        }
+        numbers[index] = part.parse().ok()?;
+    }
+    parts.next().is_none().then_some(numbers)
 }
 
 #[cfg(test)]

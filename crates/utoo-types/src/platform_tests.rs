@@ -99,3 +99,45 @@ fn knows_the_libc_by_ldd() {
     assert!(!current.os.is_empty() && !current.cpu.is_empty());
     assert_eq!(current.libc.is_some(), current.os == "linux");
 }
+
+/// The short cut for usual engines against the range that it stands in for.
+#[test]
+fn usual_engines_agree_with_their_ranges() {
+    let versions = ["0.9.0", "1.0.0", "4.5.6", "17.9.9", "18.0.0", "18.12.0", "18.12.1", "20.0.0", "22.1.3"];
+    let parts =
+        [">=18", ">= 18", ">=18.12", ">=18.12.1", ">=0", ">=0.9.0", "^18", "^18.12.0", "^20.0.0", "^4.5"];
+    let mut shortened = 0;
+    for first in parts {
+        for second in parts {
+            for text in [first.to_owned(), format!("{first} || {second}"), format!("{first}||{second}")] {
+                let range = Range::parse_strict(&text).unwrap();
+                for version in versions.map(|version| Version::parse(version).unwrap()) {
+                    let short = usual_engine_fits(&version, &text).unwrap();
+                    assert_eq!(short, range.satisfies_including_prerelease(&version), "{version} {text}");
+                    shortened += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(shortened, 2_700);
+    let node = Version::new(20, 0, 0);
+    for other in [
+        "",
+        "*",
+        "x",
+        "^0.1",
+        ">=18 <21",
+        ">=18.x",
+        ">=018",
+        "> =18",
+        "18",
+        "~18",
+        ">=18 ||",
+        ">=1.2.3.4",
+        ">=v18",
+        "^18-0",
+    ] {
+        assert_eq!(usual_engine_fits(&node, other), None, "{other}");
+    }
+    assert_eq!(usual_engine_fits(&Version::parse("20.0.0-rc.1").unwrap(), ">=18"), None);
+}

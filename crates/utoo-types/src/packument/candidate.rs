@@ -255,6 +255,7 @@ pub(crate) enum CandidateFlag {
     Restricted = flag::RESTRICTED,
     OutsideStaged = flag::OUTSIDE_STAGED,
     OutsideRestricted = flag::OUTSIDE_RESTRICTED,
+    Prerelease = flag::PRERELEASE,
 }
 
 /// The dependencies of a [`Candidate`]: name, spec and kind.

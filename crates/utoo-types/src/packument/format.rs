@@ -61,6 +61,7 @@ pub(super) mod flag {
     pub(in super::super) const OUTSIDE_STAGED: u32 = 64;
     /// Stands under `policyRestrictions`, not under `versions`.
     pub(in super::super) const OUTSIDE_RESTRICTED: u32 = 128;
+    pub(in super::super) const PRERELEASE: u32 = 256;
 }
 
 pub(super) mod dist {

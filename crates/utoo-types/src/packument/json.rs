@@ -36,7 +36,7 @@ impl PackumentParser {
         Self { buffers: Buffers::with_max_depth(0, MAX_DEPTH), tape: Tape::null(), heap: Heap::new() }
     }
 
-    /// As [`Packument::from_json`].
+    /// As [`Packument::from_json`]. A vector with 64 bytes of spare capacity is not copied.
     ///
     /// # Errors
     /// As [`Packument::from_json`].

@@ -301,8 +301,9 @@ impl<'a> Writer<'a> {
         let precedence = Precedence::of(text);
         if let Some(precedence) = &precedence {
             record.numbers = precedence.numbers.map(|number| u32::try_from(number).unwrap_or(u32::MAX));
-            if precedence.parsed.is_some() {
-                record.flags |= flag::NEEDS_PARSE;
+            if let Some(version) = &precedence.parsed {
+                record.flags |=
+                    flag::NEEDS_PARSE | if version.is_prerelease() { flag::PRERELEASE } else { 0 };
             }
         }
         self.entries.push(Entry { text, place, record, precedence });
