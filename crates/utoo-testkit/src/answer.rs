@@ -1,5 +1,7 @@
 //! What a package manager made of a project.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::scenario::REGISTRY;
@@ -25,8 +27,8 @@ pub struct Answer {
     pub lock: Option<String>,
     /// node_modules/.package-lock.json.
     pub hidden: Option<String>,
-    /// package.json afterwards.
-    pub package_json: Option<String>,
+    /// The project's own files afterwards, by path: package.json, and what else the case started with.
+    pub files: BTreeMap<String, String>,
 }
 
 impl Answer {

@@ -19,14 +19,14 @@ pub enum Aspect {
     Bytes,
     /// The hidden lockfile byte for byte.
     Hidden,
-    /// package.json byte for byte.
-    PackageJson,
+    /// The project's own files byte for byte, such as package.json.
+    Files,
 }
 
 impl Aspect {
     /// All of them, in the order in which they are compared.
     pub const ALL: [Self; 6] =
-        [Self::Outcome, Self::Tree, Self::Document, Self::Bytes, Self::Hidden, Self::PackageJson];
+        [Self::Outcome, Self::Tree, Self::Document, Self::Bytes, Self::Hidden, Self::Files];
 
     /// A short name for tables.
     #[must_use]
@@ -37,7 +37,7 @@ impl Aspect {
             Self::Document => "document",
             Self::Bytes => "bytes",
             Self::Hidden => "hidden",
-            Self::PackageJson => "package.json",
+            Self::Files => "files",
         }
     }
 }
@@ -79,8 +79,13 @@ pub fn compare(expected: &Answer, actual: &Answer) -> Vec<Difference> {
     differ(Aspect::Document, value_difference("", &ours, &theirs));
     differ(Aspect::Bytes, text_difference(expected.lock.as_deref(), actual.lock.as_deref()));
     differ(Aspect::Hidden, text_difference(expected.hidden.as_deref(), actual.hidden.as_deref()));
-    let texts = (expected.package_json.as_deref(), actual.package_json.as_deref());
-    differ(Aspect::PackageJson, text_difference(texts.0.map(str::trim_end), texts.1.map(str::trim_end)));
+    let paths: BTreeSet<&String> = expected.files.keys().chain(actual.files.keys()).collect();
+    let changed = paths.into_iter().find_map(|path| {
+        let text = |answer: &Answer| answer.files.get(path).map(|text| text.trim_end().to_owned());
+        let difference = text_difference(text(expected).as_deref(), text(actual).as_deref());
+        difference.map(|difference| format!("{path}: {difference}"))
+    });
+    differ(Aspect::Files, changed);
     differences
 }
 

@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn answer(lock: &str) -> Answer {
-    Answer { outcome: Outcome::Done, lock: Some(lock.to_owned()), hidden: None, package_json: None }
+    Answer { outcome: Outcome::Done, lock: Some(lock.to_owned()), hidden: None, files: BTreeMap::new() }
 }
 
 fn details(expected: &str, actual: &str) -> Vec<(Aspect, String)> {
@@ -37,10 +39,22 @@ fn errors_are_compared_by_code_alone() {
         outcome: Outcome::Error { code: code.to_owned() },
         lock: Some(code.to_owned()),
         hidden: None,
-        package_json: None,
+        files: BTreeMap::new(),
     };
     assert_eq!(compare(&error("E404"), &Answer { lock: None, ..error("E404") }), []);
     let found = compare(&error("E404"), &answer("{}"));
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].detail, "expected E404, got success");
+}
+
+#[test]
+fn files_are_compared_by_path() {
+    let with = |text: &str| {
+        let files = [("w/package.json".to_owned(), text.to_owned())];
+        Answer { files: files.into(), ..answer("{}") }
+    };
+    assert_eq!(compare(&with("{}"), &with("{}\n")), []);
+    let found = compare(&with("{}"), &with("{ }"));
+    assert_eq!(found[0].aspect, Aspect::Files);
+    assert_eq!(found[0].detail, "w/package.json: line 1: expected `{}`, got `{ }`");
 }

@@ -64,11 +64,12 @@ impl Npm {
     pub fn answer(&self, scenario: &Scenario) -> Result<Answer, OracleError> {
         let project = TestProject::from_scenario(scenario)?;
         let lines: Vec<_> = scenario.run_lines()?.iter().map(RunLine::npm_args).collect();
-        self.run(&project, &lines)
+        let outcome = self.run(&project, &lines)?;
+        Ok(project.answer(outcome, scenario.watched_files().into_keys()))
     }
 
     /// Runs commands in a project, up to the first that fails.
-    pub fn run(&self, project: &TestProject, lines: &[Vec<String>]) -> Result<Answer, OracleError> {
+    pub fn run(&self, project: &TestProject, lines: &[Vec<String>]) -> Result<Outcome, OracleError> {
         let mut outcome = Outcome::Done;
         for line in lines {
             // npm's own options come first: what follows `--` belongs to the command.
@@ -80,6 +81,6 @@ impl Npm {
                 break;
             }
         }
-        Ok(project.answer(outcome))
+        Ok(outcome)
     }
 }

@@ -179,12 +179,13 @@ impl TestProject {
         tree
     }
 
-    /// Everything that is compared.
+    /// Everything that is compared, `files` being the paths of the project's own that are.
     #[must_use]
-    pub fn answer(&self, outcome: Outcome) -> Answer {
-        let package_json =
-            self.read("package.json").map(|text| Answer::from_origin(&text, &self.server.url()));
-        Answer { outcome, lock: self.lock(), hidden: self.hidden_lock(), package_json }
+    pub fn answer<'a>(&self, outcome: Outcome, files: impl IntoIterator<Item = &'a str>) -> Answer {
+        let url = self.server.url();
+        let text = |path: &str| self.read(path).map(|text| Answer::from_origin(&text, &url));
+        let files = files.into_iter().filter_map(|path| Some((path.to_owned(), text(path)?))).collect();
+        Answer { outcome, lock: self.lock(), hidden: self.hidden_lock(), files }
     }
 
     /// Runs the `utoo` binary in the project's directory.

@@ -26,7 +26,8 @@
 //! registry is `https://registry.example/`.
 //!
 //! Sections from `-- npm --` on are recorded: npm's version and its exit or error code, the lockfile, the hidden
-//! lockfile (`as package-lock.json` when it holds the same packages), and `package.json after` if it was changed.
+//! lockfile (`as package-lock.json` when it holds the same packages), and `<path> after` for each file of the project
+//! that was changed, such as `package.json after`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -304,8 +305,18 @@ impl Scenario {
             (SAME_AS_LOCK, Some(lock)) => Answer::hidden_from_lock(lock),
             _ => Some(text),
         });
-        let package_json = self.section("package.json after").or_else(|| self.section("package.json"));
-        Some(Answer { outcome, lock, hidden, package_json: package_json.map(str::to_owned) })
+        let files = self.watched_files().into_iter().map(|(path, before)| {
+            let after = self.section(&format!("{path} after")).unwrap_or(before);
+            (path.to_owned(), after.to_owned())
+        });
+        Some(Answer { outcome, lock, hidden, files: files.collect() })
+    }
+
+    /// The project's files that are compared: all it started with but the lockfile, which is compared by itself.
+    pub(crate) fn watched_files(&self) -> BTreeMap<&str, &str> {
+        let mut files = self.files();
+        files.remove("package-lock.json");
+        files
     }
 
     /// Puts an answer of npm in the place of what was recorded.
@@ -324,10 +335,12 @@ impl Scenario {
             let same = derived.as_deref() == Some(hidden.as_str());
             self.push("node_modules/.package-lock.json", if same { SAME_AS_LOCK } else { hidden });
         }
-        if let Some(after) = &answer.package_json
-            && self.section("package.json").map(str::trim_end) != Some(after.trim_end())
-        {
-            self.push("package.json after", &after.clone());
+        let before: BTreeMap<String, String> =
+            self.watched_files().into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
+        for (path, after) in &answer.files {
+            if before.get(path).map(|text| text.trim_end()) != Some(after.trim_end()) {
+                self.push(&format!("{path} after"), after);
+            }
         }
     }
 
@@ -356,7 +369,8 @@ fn header(line: &str) -> Option<&str> {
 }
 
 fn is_recorded(section: &str) -> bool {
-    matches!(section, "npm" | "package-lock.json" | "node_modules/.package-lock.json" | "package.json after")
+    matches!(section, "npm" | "package-lock.json" | "node_modules/.package-lock.json")
+        || section.ends_with(" after")
 }
 
 fn is_special(section: &str) -> bool {

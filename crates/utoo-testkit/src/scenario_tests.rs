@@ -59,13 +59,15 @@ fn the_registry_is_documents_and_tarballs() {
 fn recording_replaces_what_was_recorded() {
     let lock =
         "{\n  \"name\": \"x\",\n  \"packages\": {\n    \"\": {},\n    \"node_modules/a\": {}\n  }\n}\n";
+    let mut scenario = Scenario::parse("a", TEXT);
+    let files = scenario.watched_files().into_iter();
+    let unchanged: BTreeMap<_, _> = files.map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
     let mut answer = Answer {
         outcome: Outcome::Done,
         lock: Some(lock.to_owned()),
         hidden: Answer::hidden_from_lock(lock),
-        package_json: Some("{\"dependencies\": {\"a\": \"^1\"}}\n".to_owned()),
+        files: unchanged.clone(),
     };
-    let mut scenario = Scenario::parse("a", TEXT);
     scenario.record("11.0.0", &answer);
     assert_eq!(scenario.section("node_modules/.package-lock.json"), Some("as package-lock.json\n"));
     assert_eq!(scenario.section("package.json after"), None);
@@ -76,13 +78,14 @@ fn recording_replaces_what_was_recorded() {
         outcome: Outcome::Error { code: "ERESOLVE".to_owned() },
         lock: None,
         hidden: None,
-        package_json: Some("{}\n".to_owned()),
+        files: BTreeMap::from([("packages/w/package.json".to_owned(), "{}\n".to_owned())]),
     };
     scenario.record("11.0.1", &answer);
     assert_eq!(scenario.npm_version(), Some("11.0.1"));
     assert_eq!(scenario.expected_error(), Some("ERESOLVE"));
     assert_eq!(scenario.expected_lock(), None);
-    assert_eq!(scenario.section("package.json after"), Some("{}\n"));
+    assert_eq!(scenario.section("packages/w/package.json after"), Some("{}\n"));
+    assert_eq!(scenario.section("package.json after"), None);
     assert!(scenario.to_text().starts_with(TEXT));
 }
 

@@ -99,7 +99,8 @@ impl Case {
             Self::Scenario(_, scenario) => {
                 let project = TestProject::from_scenario(scenario)?;
                 let lines: Vec<_> = scenario.run_lines()?.into_iter().map(|line| line.args).collect();
-                run_utoo(&project, utoo, &lines)
+                let outcome = run_utoo(&project, utoo, &lines)?;
+                Ok(project.answer(outcome, scenario.watched_files().into_keys()))
             }
             Self::Project(project) => project.utoo_answer(utoo),
         }
@@ -111,7 +112,7 @@ pub(super) fn run_utoo(
     project: &TestProject,
     utoo: &Path,
     lines: &[Vec<String>],
-) -> Result<Answer, CaseError> {
+) -> Result<Outcome, CaseError> {
     let mut outcome = Outcome::Done;
     for line in lines {
         let args: Vec<String> =
@@ -121,5 +122,5 @@ pub(super) fn run_utoo(
             break;
         }
     }
-    Ok(project.answer(outcome))
+    Ok(outcome)
 }

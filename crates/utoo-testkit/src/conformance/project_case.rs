@@ -22,6 +22,7 @@ use crate::project::TestProject;
 
 /// A large project, read through to a slow registry, takes npm many minutes.
 const DEADLINE: Duration = Duration::from_secs(1800);
+const PACKAGE_JSON: &str = "package.json";
 /// Directories of a project that aren't copied.
 const SKIPPED: &[&str] = &["registry", "recorded", "node_modules", "dist", ".next"];
 
@@ -58,8 +59,9 @@ impl ProjectCase {
         let error = npm.lines().find_map(|line| line.strip_prefix("error "));
         let outcome = error.map_or(Outcome::Done, |code| Outcome::Error { code: code.to_owned() });
         let lock = std::fs::read_to_string(self.recorded_path("package-lock.json")).ok();
-        let package_json = std::fs::read_to_string(self.dir.join("package.json")).ok();
-        Ok(Some(Answer { outcome, lock, hidden: None, package_json }))
+        let package_json = std::fs::read_to_string(self.dir.join(PACKAGE_JSON)).ok();
+        let files = package_json.map(|text| (PACKAGE_JSON.to_owned(), text)).into_iter().collect();
+        Ok(Some(Answer { outcome, lock, hidden: None, files }))
     }
 
     pub(super) fn record(&self, npm_version: &str, answer: &Answer) -> Result<(), CaseError> {
@@ -75,11 +77,15 @@ impl ProjectCase {
     }
 
     pub(super) fn npm_answer(&self, npm: &Npm) -> Result<Answer, CaseError> {
-        Ok(npm.run(&self.on_snapshot()?, &npm_lines())?)
+        let project = self.on_snapshot()?;
+        let outcome = npm.run(&project, &npm_lines())?;
+        Ok(project.answer(outcome, [PACKAGE_JSON]))
     }
 
     pub(super) fn utoo_answer(&self, utoo: &Path) -> Result<Answer, CaseError> {
-        run_utoo(&self.on_snapshot()?, utoo, &[vec!["deps".to_owned()]])
+        let project = self.on_snapshot()?;
+        let outcome = run_utoo(&project, utoo, &[vec!["deps".to_owned()]])?;
+        Ok(project.answer(outcome, [PACKAGE_JSON]))
     }
 
     fn on_snapshot(&self) -> Result<TestProject, CaseError> {
@@ -115,7 +121,9 @@ pub fn record_snapshot(dir: &Path, upstream: &Url, utoo: Option<&Path>) -> Resul
         storage: temp.path().to_owned(),
         max_age: Duration::from_secs(86_400),
     };
-    let answer = Npm::find()?.run(&case.on(proxy())?, &npm_lines())?;
+    let project = case.on(proxy())?;
+    Npm::find()?.run(&project, &npm_lines())?;
+    let lock = project.lock();
     if let Some(utoo) = utoo {
         run_utoo(&case.on(proxy())?, utoo, &[vec!["deps".to_owned()]])?;
     }
@@ -126,7 +134,7 @@ pub fn record_snapshot(dir: &Path, upstream: &Url, utoo: Option<&Path>) -> Resul
             source: std::io::Error::other(error),
         })?;
     }
-    let snapshot = prune(temp.path(), &registry, Some(upstream), answer.lock.as_deref())?;
+    let snapshot = prune(temp.path(), &registry, Some(upstream), lock.as_deref())?;
     Ok(RecordSummary { snapshot })
 }
 

@@ -10,7 +10,7 @@ fn counts_by_area() {
     ]);
     let rows: Vec<Vec<String>> =
         report.table().lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect();
-    assert_eq!(rows[0], ["area", "cases", "outcome", "tree", "document", "bytes", "hidden", "package.json"]);
+    assert_eq!(rows[0], ["area", "cases", "outcome", "tree", "document", "bytes", "hidden", "files"]);
     assert_eq!(rows[1], ["peers", "2", "1", "1", "1", "0", "1", "1"]);
     assert_eq!(rows[2], ["placement", "1", "1", "1", "1", "1", "1", "1"]);
     assert_eq!(rows[3], ["all", "3", "2", "2", "2", "1", "2", "2"]);
