@@ -243,7 +243,7 @@ impl<S: TarballSource> Installer<S> {
         lifecycle.workspaces(&workspaces).await?;
         if lifecycle.run > 0 {
             // Scripts may have written into package folders: the list has to be newer than all of them.
-            record::touch_hidden(&options.project)?;
+            state::touch_hidden(&options.project)?;
         }
         lifecycle.root(&options.project, request.root_scripts, !job.plan.is_empty()).await?;
         self.stage_done(Stage::Scripts, started);
@@ -276,6 +276,7 @@ impl Prepared {
         let project = Dir::open(&options.project)?;
         remove_false_modules(&project)?;
         let lock = ModulesLock::acquire(&project, &|| (options.events)(InstallEvent::WaitingForLock))?;
+        options.store.sweep();
         let InstallRequest { tree, completion, workspaces, root_scripts } = request;
         let selection = select(&tree, options.omit, &options.platform, options.platform_check)?;
         let disk = disk::read(&project, &tree)?;

@@ -16,6 +16,7 @@ use crate::installer::Completion;
 use crate::make::{Job, Made};
 use crate::plan::{Action, DiskState, Plan, Shape};
 use crate::select::{Selection, is_in_modules};
+use crate::state::touch_hidden;
 
 /// Takes what is about to change out of the hidden lockfile: from here on, until the install has ended, it lists only
 /// what is certain to stay as it is. Written only where it listed anything of that.
@@ -141,14 +142,8 @@ pub(crate) fn write_hidden(project: &Path, job: &Job, tree: &Lockfile) -> Result
     if unchanged {
         return Ok(());
     }
-    Ok(utoo_fs::write_atomic(path, text)?)
-}
-
-/// Gives the hidden lockfile the time of now.
-pub(crate) fn touch_hidden(project: &Path) -> Result<()> {
-    let path = project.join(HIDDEN_LOCKFILE);
-    let text = std::fs::read(&path).map_err(|error| crate::InstallError::io("read", &path, error))?;
-    Ok(utoo_fs::write_atomic(path, text)?)
+    utoo_fs::write_atomic(path, text)?;
+    touch_hidden(project)
 }
 
 /// The `node_modules` folders of what is on disk, and their scopes, relative to the project.

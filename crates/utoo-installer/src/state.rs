@@ -107,9 +107,10 @@ pub fn is_up_to_date(project: &Path, inputs: &StateInputs) -> Freshness {
 /// Where the record cannot be written.
 pub fn record_state(project: &Path, inputs: &StateInputs) -> Result<()> {
     let path = project.join(STATE_FILE);
-    // The first record adds an entry to node_modules; made before the folder is looked at, so that it counts.
     if !path.exists() {
-        utoo_fs::write_atomic(&path, b"")?;
+        // A new entry makes node_modules newer than the hidden lockfile, which npm would then take for outdated.
+        forget_state(project)?;
+        touch_hidden(project)?;
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as i128;
     let files = all_files(inputs).into_iter().map(|path| FileState::of(project, path, now)).collect();
@@ -117,14 +118,10 @@ pub fn record_state(project: &Path, inputs: &StateInputs) -> Result<()> {
     folders.push("node_modules".into());
     folders.sort();
     folders.dedup();
-    // node_modules gets a temporary entry when the record is written; its times are those after it.
-    let write = |folders: Vec<FolderState>, files: Vec<FileState>| {
-        let state = State { version: VERSION, settings: inputs.settings.clone(), files, folders };
-        serde_json::to_vec(&state).unwrap_or_default()
-    };
-    let states = folders.into_iter().map(|path| FolderState { stat: stat_of(&project.join(&path)), path });
-    let text = write(states.collect(), files);
-    replace_in_place(&path, &text)
+    let folders =
+        folders.into_iter().map(|path| FolderState { stat: stat_of(&project.join(&path)), path }).collect();
+    let state = State { version: VERSION, settings: inputs.settings.clone(), files, folders };
+    replace_in_place(&path, &serde_json::to_vec(&state).unwrap_or_default())
 }
 
 /// Writes the record without a temporary file beside it, which would change the times of `node_modules` after they were
@@ -136,17 +133,33 @@ fn replace_in_place(path: &Path, text: &[u8]) -> Result<()> {
     file.write_all(text).map_err(fail)
 }
 
-/// Removes the record: an install is about to change something.
+/// Empties the record: an install is about to change something. The file stays, so that writing it at the end adds no
+/// entry to `node_modules`.
 ///
 /// # Errors
 ///
-/// Where it is there and cannot be removed.
+/// Where it cannot be written.
 pub(crate) fn forget_state(project: &Path) -> Result<()> {
-    match std::fs::remove_file(project.join(STATE_FILE)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(crate::InstallError::io("remove", project.join(STATE_FILE), error))
-        }
-        _ => Ok(()),
+    let path = project.join(STATE_FILE);
+    match std::fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_file() => replace_in_place(&path, b""),
+        _ => Ok(utoo_fs::write_atomic(&path, b"")?),
+    }
+}
+
+/// Gives the hidden lockfile the time of now: npm takes one that is older than a folder it lists for outdated, and time
+/// stamps of the kernel are up to 10 ms behind.
+///
+/// # Errors
+///
+/// Where it is there and its time cannot be set.
+pub(crate) fn touch_hidden(project: &Path) -> Result<()> {
+    let path = project.join(HIDDEN_LOCKFILE);
+    let fail = |error| crate::InstallError::io("set the time of", &path, error);
+    match std::fs::File::options().write(true).open(&path) {
+        Ok(file) => file.set_modified(SystemTime::now()).map_err(fail),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(fail(error)),
     }
 }
 

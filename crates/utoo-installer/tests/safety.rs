@@ -1,5 +1,7 @@
 //! Attacks and damage: what must hold when bytes, names or the disk are not what they should be.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::os::unix::fs::symlink;

@@ -9,7 +9,8 @@ use crate::select::{PlatformCheck, select};
 
 fn lockfile(packages: serde_json::Value) -> Lockfile {
     let mut all = json!({"": {"name": "p"}});
-    all.as_object_mut().unwrap().extend(packages.as_object().unwrap().clone());
+    let serde_json::Value::Object(packages) = packages else { panic!("no object: {packages}") };
+    all.as_object_mut().unwrap().extend(packages);
     let text = json!({"lockfileVersion": 3, "packages": all}).to_string();
     Lockfile::parse(&text, "package-lock.json").unwrap()
 }

@@ -3,7 +3,9 @@ use serde_json::json;
 use super::*;
 
 fn tree(packages: Value) -> Lockfile {
-    let text = json!({"lockfileVersion": 3, "packages": packages}).to_string();
+    let document: serde_json::Map<_, _> =
+        [("lockfileVersion".to_owned(), json!(3)), ("packages".to_owned(), packages)].into_iter().collect();
+    let text = Value::Object(document).to_string();
     Lockfile::parse(&text, "package-lock.json").unwrap()
 }
 

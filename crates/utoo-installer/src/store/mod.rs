@@ -16,7 +16,7 @@
 //!
 //! **What makes an entry stale**: nothing. What damages it is seen where it is used (an index that does not read, a file
 //! that is gone: [`Store::discard`], and it counts as a miss) or by [`Store::verify`] (any other byte). A process that
-//! was killed leaves its folder under `tmp`; the next one that adds something removes it.
+//! was killed leaves its folder under `tmp`; the next install removes it.
 
 mod index;
 mod session;
@@ -149,6 +149,11 @@ impl Store {
         inflater.settle();
         self.shared.inflaters.lock().unwrap_or_else(PoisonError::into_inner).push(inflater);
         stored
+    }
+
+    /// Removes what killed processes left under `tmp`. One folder is listed.
+    pub(crate) fn sweep(&self) {
+        session::remove_abandoned(&self.shared.root.join("tmp"));
     }
 
     /// Takes a damaged entry out of sight and removes it. What cannot be removed (a read-only cache) stays.
@@ -294,20 +299,19 @@ fn mode_of(file: &ArchiveFile<'_>) -> FileMode {
     if file.executable { FileMode::Executable } else { FileMode::Plain }
 }
 
-/// Writes all files, and gives the checksum of each; `None` for one whose name another file took, on a file system that
-/// ignores case or normalises: there, as with npm, the later one counts.
+/// Writes all files, and gives the checksum of each; `None` for one whose name another file has, on a file system that
+/// ignores case or normalises names.
 fn write_files(package: &Dir, files: &[ArchiveFile<'_>]) -> Result<Vec<Option<u32>>> {
-    let write = |file: &ArchiveFile<'_>| -> Result<(Option<u32>, bool)> {
+    let write = |file: &ArchiveFile<'_>| -> Result<Option<u32>> {
         match package.create_file_with_mode(&file.path, mode_of(file).bits(), file.bytes) {
-            Ok(()) => Ok((Some(libdeflater::crc32(file.bytes)), false)),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok((None, true)),
+            Ok(()) => Ok(Some(libdeflater::crc32(file.bytes))),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(error.into()),
         }
     };
-    let written: Vec<_> = if files.len() > PARALLEL_FILES {
-        files.par_iter().with_min_len(64).map(write).collect::<Result<_>>()?
+    if files.len() > PARALLEL_FILES {
+        files.par_iter().with_min_len(64).map(write).collect()
     } else {
-        files.iter().map(write).collect::<Result<_>>()?
-    };
-    Ok(written.into_iter().map(|(checksum, _)| checksum).collect())
+        files.iter().map(write).collect()
+    }
 }

@@ -49,7 +49,6 @@ impl Drop for Session {
 }
 
 fn begin(tmp: &Path) -> Result<Live> {
-    remove_abandoned(tmp);
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     for attempt in 0_u32.. {
         let name = format!("{}-{nanos:x}-{attempt}", std::process::id());
@@ -65,7 +64,7 @@ fn begin(tmp: &Path) -> Result<Live> {
 }
 
 /// Removes the folders of processes that no longer hold their lock. Best effort: what stays is tried again next time.
-fn remove_abandoned(tmp: &Path) {
+pub(super) fn remove_abandoned(tmp: &Path) {
     let Ok(entries) = std::fs::read_dir(tmp) else { return };
     for entry in entries.flatten() {
         let path = entry.path();

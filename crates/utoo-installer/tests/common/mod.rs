@@ -142,7 +142,8 @@ impl Project {
         write(&self.root().join(path), text);
     }
 
-    /// Every file and link below `node_modules`, with its text or target; `.package-lock.json` without its text.
+    /// Every file and link below `node_modules`, with its text or target; `.package-lock.json` without its text, and not
+    /// utoo's own record.
     pub(crate) fn listing(&self) -> BTreeMap<String, String> {
         listing(&self.modules())
     }
@@ -174,6 +175,9 @@ pub(crate) fn listing(root: &Path) -> BTreeMap<String, String> {
             let path = entry.path();
             let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
             let kind = entry.file_type().unwrap();
+            if name == ".utoo-state" {
+                continue;
+            }
             if kind.is_symlink() {
                 all.insert(name, format!("-> {}", std::fs::read_link(&path).unwrap().display()));
             } else if kind.is_dir() {
@@ -181,7 +185,7 @@ pub(crate) fn listing(root: &Path) -> BTreeMap<String, String> {
             } else if name == ".package-lock.json" {
                 all.insert(name, String::new());
             } else {
-                all.insert(name, read(&path));
+                all.insert(name, String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned());
             }
         }
     }
@@ -190,13 +194,15 @@ pub(crate) fn listing(root: &Path) -> BTreeMap<String, String> {
 
 pub(crate) fn lockfile(packages: Value) -> Lockfile {
     let mut all = json!({"": {"name": "project", "version": "1.0.0"}});
-    all.as_object_mut().unwrap().extend(packages.as_object().unwrap().clone());
+    let Value::Object(packages) = packages else { panic!("no object: {packages}") };
+    all.as_object_mut().unwrap().extend(packages);
     let document = json!({"name": "project", "version": "1.0.0", "lockfileVersion": 3, "packages": all});
     Lockfile::parse(&document.to_string(), "package-lock.json").unwrap()
 }
 
 /// An entry with more fields.
 pub(crate) fn with(mut entry: Value, fields: Value) -> Value {
-    entry.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let Value::Object(fields) = fields else { panic!("no object: {fields}") };
+    entry.as_object_mut().unwrap().extend(fields);
     entry
 }
