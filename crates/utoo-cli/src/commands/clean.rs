@@ -9,7 +9,7 @@ use crate::error::{Category, CliError, CliResult};
 use crate::output::{Done, bytes, plural};
 
 /// What utoo makes in its cache folder. Nothing else in there is touched: `--cache-dir` may name any folder.
-const OWN: [&str; 4] = ["manifests", "store", "git", "tmp"];
+const OWN: [&str; 5] = ["manifests", "store", "git", "tmp", "node-version.json"];
 
 pub(super) fn clean(context: &Context) -> CliResult<Done> {
     let cache = context.config.cache_dir();
@@ -18,15 +18,9 @@ pub(super) fn clean(context: &Context) -> CliResult<Done> {
     }
     let mut total = Size::default();
     for name in OWN {
-        let folder = cache.join(name);
-        // A link goes, and what it points to stays.
-        if folder.is_dir() && !folder.is_symlink() {
-            measure(&folder, &mut total);
-        }
-        utoo_fs::remove_dir_all(&folder).map_err(|error| {
-            CliError::new(Category::Local, error.code(), format!("cannot remove {}", folder.display()))
-                .because_of(&error)
-        })?;
+        let path = cache.join(name);
+        measure(&path, &mut total);
+        remove(&path)?;
     }
     // Only where nothing else is in there.
     let _ = std::fs::remove_dir(cache);
@@ -44,16 +38,24 @@ struct Size {
     bytes: u64,
 }
 
-/// Counts what can be read; what cannot is found out when it is removed.
-fn measure(folder: &Path, total: &mut Size) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        match entry.metadata() {
-            Ok(found) if found.is_dir() => measure(&entry.path(), total),
-            Ok(found) => {
-                total.files += 1;
-                total.bytes += found.len();
-            }
-            Err(_) => {}
+/// Counts what can be read; what cannot is found out when it is removed. What a link points to is not counted.
+fn measure(path: &Path, total: &mut Size) {
+    let Ok(found) = path.symlink_metadata() else { return };
+    if found.is_dir() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            measure(&entry.path(), total);
         }
+    } else {
+        total.files += 1;
+        total.bytes += found.len();
+    }
+}
+
+/// A folder with all it holds, or a file; a link goes, and what it points to stays.
+fn remove(path: &Path) -> CliResult<()> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => Ok(utoo_fs::remove_dir_all(path)?),
+        Ok(_) => std::fs::remove_file(path).map_err(|error| CliError::io("cannot remove", path, &error)),
+        Err(_) => Ok(()),
     }
 }

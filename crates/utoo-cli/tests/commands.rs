@@ -1,0 +1,208 @@
+//! `run`, `ls`, completions, and what is wrong with words and configuration.
+
+mod common;
+
+use common::{document, done, project, utoo, utoo_with};
+use serde_json::json;
+
+const SCRIPTS: &str = r#"{"name": "app", "version": "1.2.3", "config": {"port": 8080}, "scripts": {
+    "prebuild": "echo before", "build": "echo building", "postbuild": "echo after",
+    "fail": "exit 3", "show": "echo $npm_package_name $npm_package_version $npm_package_config_port $npm_lifecycle_event",
+    "args": "printf '<%s>'", "where": "echo $PATH; echo $INIT_CWD", "secret": "env"
+}}"#;
+
+#[test]
+fn a_script_runs_between_its_pre_and_post() {
+    let project = project(SCRIPTS);
+    let output = done(&project, "run build --quiet");
+    assert_eq!(output.stdout, "before\nbuilding\nafter\n");
+    assert_eq!(done(&project, "build --quiet").stdout, output.stdout);
+    assert_eq!(done(&project, "build --quiet --ignore-scripts").stdout, "building\n");
+    assert!(done(&project, "build").stdout.contains("\n> app@1.2.3 build\n> echo building\n"));
+}
+
+#[test]
+fn arguments_reach_the_script_whole() {
+    let project = project(SCRIPTS);
+    let output = utoo_with(&project, &["run", "args", "-q", "--", "a b", "--flag", "it's", "$HOME", ""]);
+    assert_eq!(output.stdout, "<a b><--flag><it's><$HOME><>");
+    let output = utoo_with(&project, &["args", "-q", "one"]);
+    assert_eq!(output.stdout, "<one>");
+}
+
+#[test]
+fn a_script_knows_its_package_and_its_path() {
+    let project = project(SCRIPTS);
+    assert_eq!(done(&project, "show -q").stdout, "app 1.2.3 8080 show\n");
+    let output = done(&project, "where -q").stdout;
+    let bin = project.dir().join("node_modules/.bin");
+    assert!(output.starts_with(&*bin.to_string_lossy()), "{output}");
+    assert!(output.trim_end().ends_with(&*project.dir().to_string_lossy()), "{output}");
+}
+
+#[test]
+fn no_credential_reaches_a_script() {
+    let project = project(SCRIPTS);
+    project.write(".npmrc", "//registry.example/:_authToken=hunter2\ncustom-key=seen\n").unwrap();
+    let output = done(&project, "secret -q").stdout;
+    assert!(!output.contains("hunter2"), "{output}");
+    assert!(output.contains("npm_config_custom_key=seen"), "{output}");
+}
+
+#[test]
+fn a_scripts_exit_code_is_passed_on() {
+    let project = project(SCRIPTS);
+    assert_eq!(utoo(&project, "fail").code, Some(3));
+    let document = document(&project, "run fail");
+    assert_eq!(
+        (&document["error"]["code"], &document["error"]["category"]),
+        (&json!("ELIFECYCLE"), &json!("script"))
+    );
+}
+
+#[test]
+fn json_holds_what_a_script_wrote() {
+    let project = project(SCRIPTS);
+    let document = document(&project, "run build");
+    let ran = &document["result"]["ran"];
+    assert_eq!(ran.as_array().map(Vec::len), Some(3));
+    assert_eq!(ran[1], json!({"package": "app@1.2.3", "script": "build", "output": "building\n"}));
+}
+
+#[test]
+fn a_script_that_is_not_there() {
+    let project = project(SCRIPTS);
+    let missing = document(&project, "biuld");
+    assert_eq!((&missing["error"]["code"], &missing["error"]["exitCode"]), (&json!("ENOSCRIPT"), &json!(4)));
+    assert_eq!(missing["error"]["hint"], "did you mean build?");
+    done(&project, "run nothing --if-present");
+    assert_eq!(document(&project, "test")["error"]["code"], "ENOSCRIPT");
+    let listed = document(&project, "run");
+    assert_eq!(listed["result"]["scripts"]["app@1.2.3"]["fail"], "exit 3");
+    assert!(done(&project, "run").stdout.contains("  fail\n    exit 3\n"));
+}
+
+#[test]
+fn scripts_of_workspaces() {
+    let project = project(r#"{"name": "app", "workspaces": ["w/*"], "scripts": {"x": "echo root"}}"#);
+    project.write("w/a/package.json", r#"{"name": "a", "scripts": {"x": "echo in a"}}"#).unwrap();
+    project.write("w/b/package.json", r#"{"name": "b", "scripts": {"x": "exit 5"}}"#).unwrap();
+    assert_eq!(done(&project, "run x -q").stdout, "root\n");
+    assert_eq!(done(&project, "run x -q -w a").stdout, "in a\n");
+    assert_eq!(done(&project, "run x -q -w w/a --include-workspace-root").stdout, "root\nin a\n");
+    let both = utoo(&project, "run x -q -ws");
+    assert_eq!((both.code, both.stdout.as_str()), (Some(5), "in a\n"));
+    assert_eq!(document(&project, "run x -w none")["error"]["code"], "ENOWORKSPACES");
+}
+
+#[test]
+fn start_and_restart_have_npms_defaults() {
+    let project = project(r#"{"name": "app", "scripts": {"stop": "echo stop", "start": "echo start"}}"#);
+    assert_eq!(done(&project, "restart -q").stdout, "stop\nstart\n");
+    assert_eq!(done(&project, "start -q").stdout, "start\n");
+}
+
+/// npm 11.19's own output for this very folder, but for the project's path.
+#[test]
+fn ls_prints_npms_tree() {
+    let project = project(
+        r#"{"name": "l", "version": "1.0.0", "workspaces": ["w/*"],
+            "dependencies": {"is-odd": "^3.0.0", "ms": "2.0.0", "gone": "1", "al": "npm:ms@2.1.2"},
+            "devDependencies": {"debug": "2.6.9"}, "optionalDependencies": {"optgone": "1"},
+            "peerDependencies": {"pg": "1"}}"#,
+    );
+    for (path, text) in [
+        ("w/a", r#"{"name":"a","version":"2.0.0","dependencies":{"ms":"2.1.2","debug":"^4.0.0"}}"#),
+        (
+            "node_modules/is-odd",
+            r#"{"name":"is-odd","version":"3.0.1","dependencies":{"is-number":"^6.0.0"}}"#,
+        ),
+        ("node_modules/is-number", r#"{"name":"is-number","version":"6.0.0"}"#),
+        ("node_modules/ms", r#"{"name":"ms","version":"2.1.3"}"#),
+        ("node_modules/al", r#"{"name":"ms","version":"2.1.2"}"#),
+        ("node_modules/debug", r#"{"name":"debug","version":"2.6.9","dependencies":{"ms":"2.0.0"}}"#),
+        ("node_modules/debug/node_modules/ms", r#"{"name":"ms","version":"2.0.0"}"#),
+        ("node_modules/extra", r#"{"name":"extra","version":"9.9.9","dependencies":{"ms":"*"}}"#),
+        ("w/a/node_modules/debug", r#"{"name":"debug","version":"4.4.0","dependencies":{"ms":"^2.1.3"}}"#),
+    ] {
+        project.write(&format!("{path}/package.json"), text).unwrap();
+    }
+    std::os::unix::fs::symlink("../w/a", project.dir().join("node_modules/a")).unwrap();
+    let shown = |words: &str| {
+        let output = utoo(&project, words);
+        let text = output.stdout.replace(&format!(" {}", project.dir().display()), "");
+        (output.code, text)
+    };
+    let (code, text) = shown("ls --all");
+    assert_eq!(code, Some(7));
+    assert_eq!(text, include_str!("data/ls-all.txt"));
+    assert_eq!(shown("ls").1, include_str!("data/ls.txt"));
+    let path = "l@1.0.0\n└─┬ debug@2.6.9\n  └── ms@2.0.0\n";
+    assert_eq!(shown("ls ms@2.0.x"), (Some(0), path.to_owned()));
+    assert_eq!(shown("ls nothere"), (Some(4), "l@1.0.0\n└── (empty)\n".to_owned()));
+    let tree = &document(&project, "ls")["error"]["details"]["tree"];
+    assert_eq!(tree["dependencies"]["ms"]["invalid"], "\"2.0.0\" from the root project, \"2.1.2\" from w/a");
+    assert_eq!(tree["dependencies"]["gone"]["missing"], true);
+    assert_eq!(tree["problems"].as_array().map(Vec::len), Some(4));
+}
+
+#[test]
+fn ls_finds_nothing_wrong_with_an_install() {
+    let project = project(r#"{"name": "app", "dependencies": {"right": "^1.0.0"}}"#);
+    done(&project, "install");
+    let document = document(&project, "ls --all");
+    let right = &document["result"]["dependencies"]["right"];
+    assert_eq!(right["dependencies"]["left"]["version"], "1.2.0");
+    assert!(right["resolved"].as_str().is_some_and(|url| url.ends_with("/right-1.0.0.tgz")), "{right}");
+}
+
+#[test]
+fn words_and_configuration_that_are_wrong() {
+    let project = project(r#"{"name": "app"}"#);
+    for (words, code) in [
+        ("install --nonsense", "EUSAGE"),
+        ("uninstall", "EUSAGE"),
+        ("install --fetch-retries many", "EINVALIDCONFIG"),
+        ("install --registry nowhere", "EINVALIDCONFIG"),
+    ] {
+        let document = document(&project, words);
+        assert_eq!(
+            (&document["error"]["code"], &document["error"]["exitCode"]),
+            (&json!(code), &json!(2)),
+            "{words}"
+        );
+    }
+    project.write(".npmrc", "\nlockfile-version=9\n").unwrap();
+    let error = utoo(&project, "install").stderr;
+    assert!(
+        error.contains(".npmrc:2: lockfile-version = 9: expected one of 1, 2, 3 (EINVALIDCONFIG)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_withheld_credential_is_a_warning() {
+    let project = project(r#"{"name": "app"}"#);
+    project.write(".npmrc", "//evil.example/:_authToken=${PATH}\n").unwrap();
+    let output = done(&project, "install");
+    assert!(output.stderr.contains("warning: "), "{}", output.stderr);
+    assert!(output.stderr.contains("would send ${PATH} to a host that only this project names"));
+    assert_eq!(document(&project, "deps")["warnings"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let project = project("{}");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = done(&project, &format!("completions {shell}")).stdout;
+        assert!(script.contains("uninstall") && script.contains("save-dev"), "{shell}");
+    }
+}
+
+#[test]
+fn without_a_command_there_is_help() {
+    let project = project("{}");
+    let help = done(&project, "").stdout;
+    assert!(help.contains("Usage: utoo") && help.contains("install"), "{help}");
+    assert!(done(&project, "--version").stdout.starts_with("utoo "));
+}

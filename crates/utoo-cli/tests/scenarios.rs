@@ -1,0 +1,83 @@
+//! Every scenario and project under `fixtures`, through the real binary, against npm's recorded answers: the tree, the
+//! lockfile's document and bytes, the hidden lockfile, the project's own files, and the code of an error.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use utoo_testkit::conformance::{Against, Options, Verdict, run};
+
+const MISSING_INTEGRITY: &str =
+    "npm leaves an entry that has `resolved` without the integrity that it lacks; utoo fills it in";
+const HIDDEN_OPTIONAL: &str = "npm leaves optional packages that cannot be here out of the hidden lockfile";
+const HIDDEN_INDENT: &str = "npm indents the hidden lockfile as package.json";
+const HIDDEN_EMPTY: &str = "npm writes no hidden lockfile for an empty tree";
+const OVERRIDES: &str = "overrides are refused by name so far";
+const HIDDEN_NAMELESS: &str = "without a lockfile npm's hidden one has no name";
+
+/// What differs so far, and why. A case that comes to agree has to be taken out.
+const DIFFERS: &[(&str, &str)] = &[
+    ("lock/added", MISSING_INTEGRITY),
+    ("lock/conflict-markers", "npm resolves what the two sides of a merge disagree on anew"),
+    ("lock/deeper-than-needed", MISSING_INTEGRITY),
+    ("lock/dependency-missing-in-lock", MISSING_INTEGRITY),
+    ("lock/dev-to-prod", MISSING_INTEGRITY),
+    ("lock/kept", MISSING_INTEGRITY),
+    ("lock/missing-resolved", "an entry without `resolved` is refused"),
+    ("lock/range-moved", MISSING_INTEGRITY),
+    ("lock/removed", MISSING_INTEGRITY),
+    ("lock/shrinkwrap", MISSING_INTEGRITY),
+    ("lock/unknown-fields", "npm drops fields of an entry that it doesn't know"),
+    ("lock/unparseable", "npm starts from nothing where the lockfile cannot be read"),
+    ("lock/version-1", "locks of npm 6 are refused by name so far"),
+    ("lock/version-2", "npm keeps the version of a lock that is there"),
+    ("optional/engines", HIDDEN_OPTIONAL),
+    ("optional/missing-deep", HIDDEN_OPTIONAL),
+    ("optional/os-flag", "npm checks plain dependencies against this machine, not against --os"),
+    ("optional/platform-dependency-below", HIDDEN_OPTIONAL),
+    ("overrides/alias", OVERRIDES),
+    ("overrides/by-version", OVERRIDES),
+    ("overrides/direct-conflict", OVERRIDES),
+    ("overrides/dot", OVERRIDES),
+    ("overrides/nested", OVERRIDES),
+    ("overrides/peer", OVERRIDES),
+    ("overrides/reference", OVERRIDES),
+    ("overrides/simple", OVERRIDES),
+    ("peers/optional-conflict-deep", "npm keeps a version for an optional peer that conflicts"),
+    ("placement/empty", HIDDEN_EMPTY),
+    ("placement/indentation", HIDDEN_INDENT),
+    ("save/add", HIDDEN_INDENT),
+    ("save/no-save", HIDDEN_NAMELESS),
+    ("save/optional", "npm writes a new optional dependency into the lock's root twice, once as a plain one"),
+    ("save/package-lock-off", HIDDEN_NAMELESS),
+    ("save/uninstall-last", HIDDEN_EMPTY),
+    (
+        "workspaces/install-in-one",
+        "npm's hidden lockfile leaves out workspaces that the command wasn't about",
+    ),
+];
+
+#[test]
+fn utoo_does_what_npm_did() {
+    let options = Options {
+        fixtures: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures"),
+        filter: String::new(),
+        against: Against::Recorded,
+        utoo: Some(PathBuf::from(env!("CARGO_BIN_EXE_utoo"))),
+        jobs: std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let report = run(&options, &mut std::io::sink()).unwrap();
+    let known: BTreeMap<&str, &str> = DIFFERS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (name, verdict) in report.verdicts() {
+        let agrees = *verdict == Verdict::Compared(Vec::new());
+        match known.get(name.as_str()) {
+            None if !agrees => wrong.push(format!("{name}: {verdict:#?}")),
+            Some(why) if agrees => wrong.push(format!("{name}: agrees now, take it out of the list: {why}")),
+            _ => {}
+        }
+    }
+    let gone = known.keys().filter(|name| !report.verdicts().iter().any(|(case, _)| case == *name));
+    wrong.extend(gone.map(|name| format!("{name}: there is no such case")));
+    assert!(report.verdicts().len() > 150, "the fixtures were not found");
+    assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), report.table());
+}
