@@ -38,7 +38,12 @@ fn entry_of(tree: &Tree, id: NodeId, location: &str, locked: &LockedNodes) -> En
         NodeKind::Folder { .. } => Entry::from_folder(manifest, location, None),
         _ => {
             let mut entry = match locked.get(&id) {
-                Some(before) => before.clone(),
+                Some(before) => {
+                    let mut entry = before.clone();
+                    // npm rewrites an entry with the fields that it knows.
+                    entry.forget_unknown();
+                    entry
+                }
                 None => Entry::from_manifest(manifest).named_at(location, &manifest.name),
             };
             entry.resolved.clone_from(&node.resolved);

@@ -78,7 +78,8 @@ impl Judge<'_> {
             if tree.edge(id).is_peer() && !tree.node(self.target).is_top() {
                 return Verdict::Conflict;
             }
-            if id != self.question.edge && !tree.satisfies(dep, id) {
+            // What stands there may still do; a free place may not be taken against its owner's wish.
+            if current.is_none() && id != self.question.edge && !tree.satisfies(dep, id) {
                 return Verdict::Conflict;
             }
         }
