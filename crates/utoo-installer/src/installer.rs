@@ -183,12 +183,11 @@ impl<S: TarballSource> Installer<S> {
         let (options, worked) = (self.options.clone(), job.clone());
         let finished = blocking(move || {
             finish(&options, &worked, &mut made, &prepared.request)
-                .map(|(tree, folders)| (tree, folders, made, prepared.request, prepared.lock))
+                .map(|(tree, folders)| (tree, folders, made, prepared.request))
         });
-        let (tree, folders, made, rest, lock) = finished.await?;
+        let (tree, folders, made, rest) = finished.await?;
         let mut summary = self.summary(&job, &made);
         summary.scripts_run = self.run_scripts(&job, &tree, &rest, &mut summary).await?;
-        drop(lock);
         Ok(Installed { summary, tree, folders })
     }
 
@@ -267,7 +266,6 @@ pub(crate) struct RestOfRequest {
 struct Prepared {
     job: Job,
     request: RestOfRequest,
-    lock: ModulesLock,
 }
 
 impl Prepared {
@@ -294,9 +292,21 @@ impl Prepared {
         let allowed = allowed_scripts(options, &tree, &selection);
         let bundled = bundled_in(&plan);
         let (link_mode, events) = (options.link_mode, options.events.clone());
-        let job = Job { project, tree, selection, disk, plan, places, allowed, link_mode, events, bundled };
+        let job = Job {
+            project,
+            tree,
+            selection,
+            disk,
+            plan,
+            places,
+            allowed,
+            link_mode,
+            events,
+            bundled,
+            _lock: lock,
+        };
         let request = RestOfRequest { completion, workspaces, root_scripts };
-        Ok(Self { job, request, lock })
+        Ok(Self { job, request })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::bins::command_target;
 use crate::events::{EventSink, InstallEvent};
 use crate::fetch::{Downloads, Obtained, Progress, TaskKey, on_rayon};
 use crate::link::{LinkFailure, Linking, link_package};
+use crate::lock::ModulesLock;
 use crate::place::{Places, Publisher, Staged};
 use crate::plan::{Action, DiskState, Plan, Shape, Step, is_below};
 use crate::select::{Selection, base_of, label_of};
@@ -38,6 +39,8 @@ pub(crate) struct Job {
     pub(crate) events: EventSink,
     /// What comes inside a package's tarball, by the package's location.
     pub(crate) bundled: FxHashMap<Arc<str>, Vec<Arc<str>>>,
+    /// Released last, when nobody works on this any more and the staging folders are gone.
+    pub(crate) _lock: ModulesLock,
 }
 
 /// What was made, by the number of the step.

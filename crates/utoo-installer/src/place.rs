@@ -106,6 +106,15 @@ impl Places {
     }
 }
 
+impl Drop for Places {
+    /// After an error, too, nothing is left behind; what cannot be removed now, the next install removes.
+    fn drop(&mut self) {
+        for site in self.sites.values() {
+            let _ = site.folder.open_dir("node_modules").map(|modules| modules.remove_tree(STAGING));
+        }
+    }
+}
+
 /// The name of a finished package in its site's staging folder.
 pub(crate) struct Staged(String);
 

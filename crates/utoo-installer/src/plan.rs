@@ -100,7 +100,6 @@ pub(crate) fn plan(
     let mut locations: Vec<&Arc<str>> = selection.wanted.iter().collect();
     locations.sort();
     let blocked = Blocked::new(&disk.obstacles);
-    let mut actions: FxHashMap<&str, Action> = FxHashMap::default();
     let mut steps = Vec::with_capacity(locations.len());
     for location in locations {
         let entry = &tree.packages[location];
@@ -111,11 +110,17 @@ pub(crate) fn plan(
         };
         let found = disk.found.get(location).filter(|_| !blocked.covers(location));
         let action = action_for(entry, &shape, found, disk.listed.get(location));
-        actions.insert(location, action);
         steps.push(Step { location: location.clone(), action, shape });
     }
     settle_bundles(&mut steps);
-    steps.extend(removals(selection, disk, &blocked));
+    let removals = removals(selection, disk, &blocked);
+    for step in steps.iter_mut() {
+        // What is below something that goes away goes with it, and has to be made anew.
+        if removals.iter().any(|removal| is_below(&step.location, &removal.location)) {
+            step.action = Action::Add;
+        }
+    }
+    steps.extend(removals);
     steps.sort_by(|a, b| a.location.cmp(&b.location));
     Plan { steps, obstacles: disk.obstacles.clone() }
 }

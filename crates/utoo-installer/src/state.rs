@@ -13,13 +13,15 @@
 //! that another write might hide behind the same time; then, and where only the `stat` differs (`git checkout`, `touch`),
 //! the checksum decides. A folder has only its `stat`. Whatever does not read as this is a stale state.
 
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
 use crate::disk::HIDDEN_LOCKFILE;
+use crate::{InstallError, Result};
 
 const STATE_FILE: &str = "node_modules/.utoo-state";
 const VERSION: u32 = 1;
@@ -107,7 +109,7 @@ pub fn is_up_to_date(project: &Path, inputs: &StateInputs) -> Freshness {
 /// Where the record cannot be written.
 pub fn record_state(project: &Path, inputs: &StateInputs) -> Result<()> {
     let path = project.join(STATE_FILE);
-    if !path.exists() {
+    if !std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
         // A new entry makes node_modules newer than the hidden lockfile, which npm would then take for outdated.
         forget_state(project)?;
         touch_hidden(project)?;
@@ -127,10 +129,22 @@ pub fn record_state(project: &Path, inputs: &StateInputs) -> Result<()> {
 /// Writes the record without a temporary file beside it, which would change the times of `node_modules` after they were
 /// recorded. A record that is cut short does not read, and counts as none.
 fn replace_in_place(path: &Path, text: &[u8]) -> Result<()> {
-    use std::io::Write;
-    let fail = |error| crate::InstallError::io("write", path, error);
-    let mut file = std::fs::OpenOptions::new().write(true).truncate(true).open(path).map_err(fail)?;
+    let fail = |error| InstallError::io("write", path, error);
+    let mut file = open_to_write(path).map_err(fail)?;
+    file.set_len(0).map_err(fail)?;
     file.write_all(text).map_err(fail)
+}
+
+/// Opens a file that is there, never through a symbolic link that someone planted in its place.
+fn open_to_write(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    }
+    options.open(path)
 }
 
 /// Empties the record: an install is about to change something. The file stays, so that writing it at the end adds no
@@ -155,8 +169,8 @@ pub(crate) fn forget_state(project: &Path) -> Result<()> {
 /// Where it is there and its time cannot be set.
 pub(crate) fn touch_hidden(project: &Path) -> Result<()> {
     let path = project.join(HIDDEN_LOCKFILE);
-    let fail = |error| crate::InstallError::io("set the time of", &path, error);
-    match std::fs::File::options().write(true).open(&path) {
+    let fail = |error| InstallError::io("set the time of", &path, error);
+    match open_to_write(&path) {
         Ok(file) => file.set_modified(SystemTime::now()).map_err(fail),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(fail(error)),
@@ -164,8 +178,7 @@ pub(crate) fn touch_hidden(project: &Path) -> Result<()> {
 }
 
 fn read(project: &Path) -> Option<State> {
-    use std::io::Read;
-    let file = std::fs::File::open(project.join(STATE_FILE)).ok()?;
+    let file = File::open(project.join(STATE_FILE)).ok()?;
     let mut bytes = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
     let state: State = serde_json::from_slice(&bytes).ok()?;

@@ -35,7 +35,7 @@ async fn swapped_bytes_are_refused_and_nothing_of_them_is_visible() {
         "{text}"
     );
     assert_store_is_clean(&project);
-    assert!(!project.modules().join("evil").exists());
+    assert!(project.listing().is_empty() && !project.modules().join(".utoo-staging").exists());
 }
 
 #[tokio::test]
@@ -175,6 +175,25 @@ async fn a_planted_link_is_replaced_and_its_victim_is_untouched() {
         assert_eq!(now, whole, "planted at {planted:?}");
         let kept = listing(&victim);
         assert_eq!(kept.values().collect::<Vec<_>>(), ["keep", "keep"], "planted at {planted:?}");
+    }
+}
+
+#[tokio::test]
+async fn utoos_own_files_are_not_written_through_links() {
+    let project = Project::new();
+    let tree = json!({"node_modules/a": project.registry.package("a", "1.0.0", &[])});
+    for name in [".utoo-state", ".package-lock.json", ".utoo-staging"] {
+        let victim = project.folder.path().join("victim");
+        write(&victim, "untouched");
+        let _ = std::fs::remove_dir_all(project.modules());
+        std::fs::create_dir_all(project.modules()).unwrap();
+        symlink(&victim, project.modules().join(name)).unwrap();
+        project.install(tree.clone()).await.unwrap();
+        utoo_installer::record_state(&project.root(), &utoo_installer::StateInputs::default()).unwrap();
+        assert_eq!(read(&victim), "untouched", "{name}");
+        assert!(
+            std::fs::symlink_metadata(project.modules().join(name)).map_or(true, |there| !there.is_symlink())
+        );
     }
 }
 

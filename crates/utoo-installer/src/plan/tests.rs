@@ -191,3 +191,11 @@ fn nothing_below_an_obstacle_is_there() {
     disk.obstacles.push("node_modules/@s".into());
     assert_eq!(steps(&tree, &disk), expect(&[("node_modules/@s/a", Add)]));
 }
+
+#[test]
+fn what_is_below_something_that_goes_is_made_anew() {
+    let nested = "node_modules/gone/node_modules/a";
+    let tree = lockfile(json!({nested: package("1.0.0")}));
+    let disk = disk(json!({nested: package("1.0.0")}), &[("node_modules/gone", Folder), (nested, Listed)]);
+    assert_eq!(steps(&tree, &disk), expect(&[("node_modules/gone", Remove), (nested, Add)]));
+}
