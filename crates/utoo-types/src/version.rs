@@ -113,9 +113,10 @@ impl Version {
         self.0.build.iter().map(|identifier| identifier.as_str())
     }
 
-    /// node-semver's `compareBuild`, by which its `sort` orders: the version first, the build as a tie-break.
+    /// node-semver's `compareBuild`, by which its `sort` orders: the version first, the build as a tie-break. Builds
+    /// order like prereleases, but having none is the least.
     pub fn compare_build(&self, other: &Self) -> Ordering {
-        self.cmp(other).then_with(|| compare_builds(&self.0.build, &other.0.build))
+        self.cmp(other).then_with(|| compare_identifiers(&self.0.build, &other.0.build))
     }
 
     /// The three numbers.
@@ -332,11 +333,6 @@ fn compare_identifiers(a: &[SmallStackString], b: &[SmallStackString]) -> Orderi
         }
     }
     a.len().cmp(&b.len())
-}
-
-/// Builds order like prereleases, but having none is the least.
-fn compare_builds(a: &[SmallStackString], b: &[SmallStackString]) -> Ordering {
-    compare_identifiers(a, b)
 }
 
 /// Prereleases: having none is the greatest.

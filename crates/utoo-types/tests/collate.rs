@@ -1,6 +1,8 @@
 //! The collation against lists that JavaScript sorted (`fixtures/collate/answers.txt`, whose head specifies its lines;
 //! `scripts/record-collation` wrote it).
 
+#![expect(clippy::expect_used, reason = "a test may panic, its helpers too")]
+
 use std::cmp::Ordering;
 use std::path::PathBuf;
 

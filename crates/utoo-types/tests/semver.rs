@@ -1,6 +1,8 @@
 //! Versions and ranges against the answers that npm's own semver gave (`fixtures/semver/answers.txt`, whose head
 //! specifies its lines; `scripts/record-semver` wrote it).
 
+#![expect(clippy::expect_used, reason = "a test may panic, its helpers too")]
+
 use std::cmp::Ordering;
 use std::fmt::Display;
 use std::path::PathBuf;

@@ -1,6 +1,8 @@
 //! Specs against the answers that npm's own npm-package-arg gave (`fixtures/specs/answers.txt`, whose head specifies its
 //! lines; `scripts/record-specs` wrote it).
 
+#![expect(clippy::expect_used, reason = "a test may panic, its helpers too")]
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};

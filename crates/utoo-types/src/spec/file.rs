@@ -24,7 +24,11 @@ pub(super) fn is_tarball(text: &str) -> bool {
 pub(super) fn read(raw: &str, context: &SpecContext) -> FileSpec {
     let text = raw.strip_prefix("file:").unwrap_or(raw);
     let text = without_slashes(text);
-    let root = UrlPath::new(text);
+    // From four slashes on they are part of the path.
+    let root = UrlPath::new(match text.starts_with("////") {
+        true => text,
+        false => text.trim_start_matches('/'),
+    });
     if let Some(rest) = root.below_home()
         && let Some(home) = &context.home
     {
@@ -35,10 +39,9 @@ pub(super) fn read(raw: &str, context: &SpecContext) -> FileSpec {
     }
     let absolute = text.starts_with('/');
     // `c:/a` is `/c:/a`: URLs know drives everywhere.
-    let from_drive = UrlPath::new(text.trim_start_matches('/'));
-    let path = match from_drive.has_drive() && !text.starts_with('.') {
-        true => normalize(Path::new(&format!("/{}", from_drive.text()))),
-        false => normalize(&context.directory.join(text)),
+    let path = match root.has_drive() && !text.starts_with('.') {
+        true => normalize(Path::new(&format!("/{}", root.text()))),
+        false => resolve(&context.directory, text),
     };
     let saved = if absolute { path.clone() } else { relative(&context.directory, &path) };
     let save = format!("file:{}", saved.to_string_lossy().replace('\\', "/"));
@@ -89,6 +92,17 @@ fn without_slashes(text: &str) -> &str {
     let slashes = text.len() - rest.len();
     let first = rest.split('/').next().unwrap_or_default();
     if slashes <= 3 && matches!(first, "." | ".." | "~") { rest } else { text }
+}
+
+/// Below an absolute directory `..` takes back an empty segment too, as in a URL.
+fn resolve(directory: &Path, text: &str) -> PathBuf {
+    let joined = directory.join(text);
+    match joined.to_str() {
+        Some(joined) if joined.starts_with('/') => {
+            normalize(Path::new(&format!("/{}", UrlPath::new(joined).text())))
+        }
+        _ => normalize(&joined),
+    }
 }
 
 /// Resolves `.` and `..` as text.

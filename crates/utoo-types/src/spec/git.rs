@@ -57,9 +57,11 @@ impl GitSpec {
         let (host, path) = address.split_once(':')?;
         // The pattern stops at the end of a line.
         let single_line = !fragment.is_some_and(|text| text.contains(LINE_ENDS));
-        let has_port = address.split(':').skip(1).any(|part| {
+        let parts: Vec<&str> = address.split(':').collect();
+        let has_port = parts.iter().enumerate().skip(1).any(|(index, part)| {
             let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
-            rest.len() < part.len() && (rest.is_empty() || rest.starts_with('/'))
+            let ends = rest.starts_with('/') || (rest.is_empty() && index + 1 == parts.len());
+            rest.len() < part.len() && ends
         });
         if host.is_empty() || path.is_empty() || !single_line || has_port {
             return None;
@@ -68,11 +70,21 @@ impl GitSpec {
     }
 
     /// Any other git URL.
-    pub(super) fn url(mut url: Url, raw: &Arc<str>) -> Result<Self, SpecError> {
+    pub(super) fn url(mut url: Url, spec: &str, raw: &Arc<str>) -> Result<Self, SpecError> {
         let fragment = url.fragment().map(str::to_owned);
         url.set_fragment(None);
         let text = url.as_str();
-        let text = text.strip_prefix("git+").unwrap_or(text).into();
+        let text: Arc<str> = match spec.get(..GIT_FILE.len()) {
+            // npm takes any letter and a colon after the slashes for a drive: `git+file://c:/a`.
+            Some(start)
+                if start.eq_ignore_ascii_case(GIT_FILE) && starts_with_drive(&spec[GIT_FILE.len()..]) =>
+            {
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+                format!("file://{host}{port}:{}", url.path()).into()
+            }
+            _ => text.strip_prefix("git+").unwrap_or(text).into(),
+        };
         Self::new(None, Some(text), fragment.as_deref(), raw)
     }
 
@@ -147,6 +159,12 @@ impl GitSpec {
 
 /// What ends a line in JavaScript's patterns.
 const LINE_ENDS: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
+
+const GIT_FILE: &str = "git+file://";
+
+fn starts_with_drive(text: &str) -> bool {
+    matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
+}
 
 fn is_option(text: &str) -> bool {
     percent_decode_str(text).next() == Some(b'-')

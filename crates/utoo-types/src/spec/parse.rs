@@ -79,6 +79,8 @@ pub(super) fn resolve(
     Ok(parsed)
 }
 
+const REGISTRY_ONLY: &str = "aliases only work for registry deps";
+
 impl Spec {
     fn set_file(&mut self, spec: &str, context: &SpecContext) {
         let found = file::read(spec, context);
@@ -90,12 +92,15 @@ impl Spec {
 
     fn set_alias(&mut self, target: &str, context: &SpecContext) -> Result<(), SpecError> {
         let wrong = |reason| Err(SpecError::Alias { reason, raw: self.raw.clone() });
-        let target = argument(target, context)?;
+        let target = match argument(target, context) {
+            Err(SpecError::Option { .. }) => return wrong(REGISTRY_ONLY),
+            other => other?,
+        };
         if matches!(target.kind, SpecKind::Alias(_)) {
             return wrong("nested aliases not supported");
         }
         if !target.is_registry() {
-            return wrong("aliases only work for registry deps");
+            return wrong(REGISTRY_ONLY);
         }
         if target.name.is_none() {
             return wrong("aliases must have a name");
@@ -108,10 +113,12 @@ impl Spec {
         if let Some(git) = GitSpec::scp(spec, &self.raw) {
             return git.map(|git| self.set_git(git, spec));
         }
-        let url = uri::parse(spec).ok_or_else(|| SpecError::Url { url: spec.into() })?;
+        let slashed = starts_with_ignoring_case(spec, "git+file://").then(|| spec.replace('\\', "/"));
+        let url = uri::parse(slashed.as_deref().unwrap_or(spec))
+            .ok_or_else(|| SpecError::Url { url: spec.into() })?;
         match url.scheme() {
             "git" | "git+http" | "git+https" | "git+rsync" | "git+ftp" | "git+file" | "git+ssh" => {
-                let git = GitSpec::url(url, &self.raw)?;
+                let git = GitSpec::url(url, spec, &self.raw)?;
                 self.set_git(git, spec);
             }
             "http" | "https" => {

@@ -6,7 +6,7 @@ use url::Url;
 /// Reads a URL as JavaScript's `new URL` does. The library lets a backslash end the host of `git+ssh://host\\path`.
 pub(super) fn parse(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    let authority = text.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://")).unwrap_or("");
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     let special = matches!(url.scheme(), "http" | "https" | "ftp" | "file" | "ws" | "wss");
     (special || !(authority.contains('\\') || authority.ends_with('@'))).then_some(url)
