@@ -52,4 +52,27 @@ impl Answer {
         value.get_mut("packages")?.as_object_mut()?.shift_remove("");
         Some(format!("{}\n", serde_json::to_string_pretty(&value).ok()?))
     }
+
+    /// The answer without the licences of packages from a registry, which `utoo deps` leaves out by design: they are
+    /// not in abbreviated documents, and nothing is extracted that would tell.
+    #[must_use]
+    pub fn without_licences(mut self) -> Self {
+        self.lock = self.lock.map(|text| {
+            let Ok(mut lock) = serde_json::from_str::<Value>(&text) else { return text };
+            let packages = lock.get_mut("packages").and_then(Value::as_object_mut);
+            let installed =
+                packages.into_iter().flatten().filter(|(location, _)| location.contains("node_modules/"));
+            for (_, entry) in installed {
+                if let Some(entry) = entry.as_object_mut() {
+                    entry.shift_remove("license");
+                }
+            }
+            serde_json::to_string_pretty(&lock).map_or(text, |text| format!("{text}\n"))
+        });
+        self
+    }
 }
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

@@ -69,6 +69,16 @@ impl Case {
         }
     }
 
+    /// Whether utoo resolves without installing anything.
+    pub(super) fn is_deps(&self) -> Result<bool, CaseError> {
+        match self {
+            Self::Scenario(_, scenario) => {
+                Ok(scenario.run_lines()?.iter().all(|line| line.args.first().is_some_and(|it| it == "deps")))
+            }
+            Self::Project(_) => Ok(true),
+        }
+    }
+
     pub(super) fn recorded(&self) -> Result<Option<Answer>, CaseError> {
         match self {
             Self::Scenario(_, scenario) => Ok(scenario.recorded()),
