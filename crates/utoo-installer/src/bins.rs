@@ -8,9 +8,10 @@
 //! Names and targets are checked again here: a lockfile is input from outside.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use utoo_fs::{Dir, EntryKind};
 use utoo_lockfile::{name_of_location, parent_location};
 use utoo_types::collate;
@@ -26,7 +27,8 @@ const BIN: &str = "node_modules/.bin";
 #[derive(Debug, Clone)]
 pub(crate) struct Commands<'a> {
     pub(crate) location: &'a Arc<str>,
-    /// As the lockfile has them; not yet checked.
+    /// As the lockfile has them; not yet checked. Empty where the lockfile has none and the package was not opened: it may
+    /// still have a `directories.bin`, and the links that lead into it stay as they are.
     pub(crate) bin: Vec<(Arc<str>, Arc<str>)>,
     /// Whether the package is a link to a folder, whose files nobody has prepared.
     pub(crate) linked_folder: Option<PathBuf>,
@@ -84,6 +86,8 @@ fn link_folder(project: &Dir, parent: &str, packages: Vec<Commands<'_>>) -> Resu
     if folder.kind("node_modules")? != Some(EntryKind::Directory) {
         return Ok(());
     }
+    let undeclared = packages.iter().filter(|package| package.bin.is_empty());
+    let undeclared: FxHashSet<&str> = undeclared.map(|package| name_of_location(package.location)).collect();
     let wanted = wanted_links(&folder, packages)?;
     let bin = match folder.kind(BIN)? {
         None if wanted.is_empty() => return Ok(()),
@@ -94,7 +98,7 @@ fn link_folder(project: &Dir, parent: &str, packages: Vec<Commands<'_>>) -> Resu
             folder.ensure_dir(BIN)?
         }
     };
-    let present = remove_stale(&bin, &wanted)?;
+    let present = remove_stale(&bin, &wanted, &undeclared)?;
     for (name, text) in &wanted {
         if present.get(name.as_str()) != Some(text) {
             replace_link(&bin, name, text, present.contains_key(name.as_str()))?;
@@ -133,7 +137,11 @@ fn wanted_links(folder: &Dir, mut packages: Vec<Commands<'_>>) -> Result<BTreeMa
 }
 
 /// Removes the links that packages brought and that are not wanted; gives the links that stay.
-fn remove_stale(bin: &Dir, wanted: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+fn remove_stale(
+    bin: &Dir,
+    wanted: &BTreeMap<String, String>,
+    undeclared: &FxHashSet<&str>,
+) -> Result<BTreeMap<String, String>> {
     let mut present = BTreeMap::new();
     for entry in bin.entries()? {
         let Some(name) = entry.name.to_str() else { continue };
@@ -141,8 +149,8 @@ fn remove_stale(bin: &Dir, wanted: &BTreeMap<String, String>) -> Result<BTreeMap
             EntryKind::Symlink => bin.read_link(name)?.map(|text| text.to_string_lossy().into_owned()),
             _ => None,
         };
-        let ours = text.as_deref().is_some_and(leads_to_a_package);
-        if ours && !wanted.contains_key(name) {
+        let package = text.as_deref().and_then(package_of_link);
+        if package.is_some_and(|package| !undeclared.contains(package)) && !wanted.contains_key(name) {
             bin.remove_file(name)?;
         } else {
             present.insert(name.to_owned(), text.unwrap_or_default());
@@ -151,11 +159,12 @@ fn remove_stale(bin: &Dir, wanted: &BTreeMap<String, String>) -> Result<BTreeMap
     Ok(present)
 }
 
-/// Whether a link leads from `.bin` into a package beside it.
-fn leads_to_a_package(text: &str) -> bool {
-    let Ok(below) = Path::new(text).strip_prefix("..") else { return false };
-    let mut components = below.components();
-    matches!(components.next(), Some(Component::Normal(_))) && components.next().is_some()
+/// The package beside `.bin` that a link leads into; `None` for links to elsewhere.
+fn package_of_link(text: &str) -> Option<&str> {
+    let below = text.strip_prefix("../").filter(|below| !below.starts_with("../"))?;
+    let scope = if below.starts_with('@') { below.find('/')? + 1 } else { 0 };
+    let end = scope + below[scope..].find('/')?;
+    (end > scope && end + 1 < below.len()).then(|| &below[..end])
 }
 
 fn replace_link(bin: &Dir, name: &str, text: &str, there: bool) -> Result<()> {

@@ -102,7 +102,8 @@ pub(crate) fn commands<'a>(
                 (None, None) => continue,
             },
         };
-        if !bin.is_empty() {
+        let is_known = made.indexes.contains_key(&at) || linked_folder.is_some();
+        if !bin.is_empty() || !is_known {
             commands.push(Commands { location: &step.location, bin, linked_folder });
         }
     }

@@ -37,11 +37,19 @@ fn targets_stay_inside() {
 
 #[test]
 fn only_links_into_packages_beside_are_ours() {
-    for ours in ["../a/cli.js", "../@s/a/cli.js"] {
-        assert!(leads_to_a_package(ours), "{ours}");
-    }
-    for theirs in ["../../scripts/x", "/usr/bin/x", "x", "..", "../a", ""] {
-        assert!(!leads_to_a_package(theirs), "{theirs}");
+    for (link, package) in [
+        ("../a/cli.js", Some("a")),
+        ("../@s/a/bin/cli.js", Some("@s/a")),
+        ("../../scripts/x", None),
+        ("/usr/bin/x", None),
+        ("x", None),
+        ("..", None),
+        ("../a", None),
+        ("../a/", None),
+        ("../@s/a", None),
+        ("", None),
+    ] {
+        assert_eq!(package_of_link(link), package, "{link}");
     }
 }
 
