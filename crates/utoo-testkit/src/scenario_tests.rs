@@ -66,7 +66,7 @@ fn recording_replaces_what_was_recorded() {
         outcome: Outcome::Done,
         lock: Some(lock.to_owned()),
         hidden: Answer::hidden_from_lock(lock),
-        files: unchanged.clone(),
+        files: unchanged,
     };
     scenario.record("11.0.0", &answer);
     assert_eq!(scenario.section("node_modules/.package-lock.json"), Some("as package-lock.json\n"));
