@@ -36,7 +36,7 @@ pub struct GitSpec {
 
 impl GitSpec {
     /// A repository at a known host, and what npm saves for it.
-    pub(super) fn hosted(hosted: Hosted, raw: &Arc<str>) -> Result<(Self, Arc<str>), SpecError> {
+    pub(super) fn from_hosted(hosted: Hosted, raw: &Arc<str>) -> Result<(Self, Arc<str>), SpecError> {
         let committish = hosted.committish.clone();
         let save = hosted.save_url(hosted.written, committish.as_deref());
         let url = match hosted.written {

@@ -65,7 +65,7 @@ pub(super) fn resolve(
     } else if starts_with_ignoring_case(spec, "npm:") {
         parsed.set_alias(&spec["npm:".len()..], context)?;
     } else if let Some(hosted) = Hosted::parse(spec) {
-        let (git, save) = GitSpec::hosted(hosted, &parsed.raw)?;
+        let (git, save) = GitSpec::from_hosted(hosted, &parsed.raw)?;
         parsed.save_spec = Some(save);
         parsed.fetch_spec = git.url.clone();
         parsed.kind = SpecKind::Git(git);
