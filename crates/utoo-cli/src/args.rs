@@ -42,6 +42,17 @@ pub(crate) struct Invocation {
     pub(crate) quiet: bool,
 }
 
+impl Invocation {
+    /// Whether the result, or the error, is to be a JSON document.
+    pub(crate) fn is_json(&self) -> bool {
+        is_json(&self.flags)
+    }
+}
+
+fn is_json(flags: &[(String, String)]) -> bool {
+    flags.iter().rev().find(|(key, _)| key == "json").is_some_and(|(_, on)| on != "false")
+}
+
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -96,8 +107,7 @@ pub(crate) fn parse(words: Vec<OsString>) -> Parsed {
         Ok(extracted) => extracted,
         Err(error) => return Parsed::Wrong { error, json: false },
     };
-    let json =
-        extracted.flags.iter().rev().find(|(key, _)| key == "json").is_some_and(|(_, on)| on != "false");
+    let json = is_json(&extracted.flags);
     match matches(program, &extracted.rest) {
         Ok(found) => invocation(&found, extracted.flags),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -134,7 +144,7 @@ fn invocation(found: &ArgMatches, mut flags: Vec<(String, String)>) -> Parsed {
         return Parsed::Show(tree("utoo").render_help().to_string());
     };
     flags.extend(tree::short_flags(below));
-    let json = flags.iter().rev().find(|(key, _)| key == "json").is_some_and(|(_, on)| on != "false");
+    let json = is_json(&flags);
     let texts = |id: &str| below.get_many::<String>(id).map(|all| all.cloned().collect()).unwrap_or_default();
     let command = match word {
         "install" => Command::Install { specs: texts("specs") },
@@ -171,9 +181,9 @@ fn usage_error(error: &clap::Error) -> CliError {
     let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
     let mut failure = CliError::usage(message.trim());
     if error.kind() == ErrorKind::UnknownArgument {
-        failure.hint = Some("flags for a script stand behind `--`: utoo run build -- --watch".to_owned());
+        failure.hint = Some("flags for a script stand behind `--`: utoo run build -- --watch".into());
     } else if !rest.trim().is_empty() {
-        failure.hint = Some(rest.trim().lines().map(str::trim).collect::<Vec<_>>().join(" "));
+        failure.hint = Some(rest.trim().lines().map(str::trim).collect::<Vec<_>>().join(" ").into());
     }
     failure
 }

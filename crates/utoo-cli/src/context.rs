@@ -7,7 +7,7 @@ use std::time::Instant;
 use utoo_config::{Config, LoadOptions};
 
 use crate::args::{Command, Invocation};
-use crate::error::{Category, CliError};
+use crate::error::{Category, CliError, CliResult};
 use crate::output::Output;
 
 /// One command's surroundings, read once.
@@ -22,13 +22,12 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Reads the environment and the configuration. The error comes with whether to show it as JSON.
-    pub(crate) fn load(invocation: Invocation, started: Instant) -> Result<Self, (CliError, bool)> {
-        let json =
-            invocation.flags.iter().rev().find(|(key, _)| key == "json").is_some_and(|(_, on)| on != "false");
+    /// Reads the environment and the configuration.
+    pub(crate) fn load(invocation: Invocation, started: Instant) -> CliResult<Self> {
         let cwd = std::env::current_dir().map_err(|error| {
-            let failure = CliError::new(Category::Local, "ENOENT", "the current directory is gone");
-            (failure.because_of(&error), json)
+            let mut failure = CliError::new(Category::Local, "ENOENT", "the current directory is gone");
+            failure.causes.push(error.to_string());
+            failure
         })?;
         // Variables that are not UTF-8 cannot be configuration.
         let env: BTreeMap<String, String> = std::env::vars_os()
@@ -36,7 +35,7 @@ impl Context {
             .collect();
         let mut options =
             LoadOptions { cwd, prefix: invocation.prefix, home: None, env, flags: invocation.flags };
-        let config = Config::load(&options).map_err(|error| (CliError::from(error), json))?;
+        let config = Config::load(&options)?;
         let env = std::mem::take(&mut options.env);
         let output = Output::new(&config, &env, invocation.quiet);
         Ok(Self { command: invocation.command, config, output, cwd: options.cwd, env, started })

@@ -60,7 +60,7 @@ impl Category {
 pub(crate) struct CliError {
     pub(crate) category: Category,
     /// Stable, npm's where npm has one.
-    pub(crate) code: String,
+    pub(crate) code: &'static str,
     /// What failed, on what: one line.
     pub(crate) message: String,
     /// Why, outermost first.
@@ -68,24 +68,24 @@ pub(crate) struct CliError {
     /// Who wanted it: from the nearest dependent to the project.
     pub(crate) required_by: Vec<String>,
     /// What to do about it.
-    pub(crate) hint: Option<String>,
+    pub(crate) hint: Option<Box<str>>,
     /// More for programs.
-    pub(crate) details: Map<String, Value>,
+    pub(crate) details: Box<Map<String, Value>>,
 }
 
 /// What every command gives: what to show on success, or an error.
 pub(crate) type CliResult<T> = Result<T, CliError>;
 
 impl CliError {
-    pub(crate) fn new(category: Category, code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(category: Category, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             category,
-            code: code.into(),
+            code,
             message: message.into(),
             causes: Vec::new(),
             required_by: Vec::new(),
             hint: None,
-            details: Map::new(),
+            details: Box::default(),
         }
     }
 
@@ -93,7 +93,7 @@ impl CliError {
         Self::new(Category::Usage, "EUSAGE", message)
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<Box<str>>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -129,7 +129,7 @@ impl CliError {
 
     /// The `error` member of the JSON document.
     pub(crate) fn to_json(&self) -> Value {
-        let mut details = self.details.clone();
+        let mut details = Map::clone(&self.details);
         if !self.causes.is_empty() {
             details.insert("causes".to_owned(), self.causes.clone().into());
         }

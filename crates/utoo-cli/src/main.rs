@@ -38,10 +38,10 @@ fn run(words: Vec<OsString>, started: Instant) -> u8 {
         Parsed::Show(text) => return Output::plain().text(&text),
         Parsed::Wrong { error, json } => return Output::of_errors(json).failure("", started, &error),
     };
-    let command = invocation.command.name();
+    let (command, json) = (invocation.command.name(), invocation.is_json());
     let context = match Context::load(invocation, started) {
         Ok(context) => context,
-        Err((error, json)) => return Output::of_errors(json).failure(command, started, &error),
+        Err(error) => return Output::of_errors(json).failure(command, started, &error),
     };
     context.show_warnings();
     match commands::execute(&context) {

@@ -16,7 +16,7 @@ impl From<ConfigError> for CliError {
             _ => Category::Usage,
         };
         let mut failure = Self::new(category, error.code(), error.to_string()).because_of(&error);
-        failure.hint = error.hint();
+        failure.hint = error.hint().map(Into::into);
         failure
     }
 }
@@ -72,7 +72,7 @@ impl From<RegistryError> for CliError {
             failure = failure.detail("url", url.clone());
         }
         failure.causes = error.causes;
-        failure.hint = error.hint;
+        failure.hint = error.hint.map(Into::into);
         failure
     }
 }

@@ -27,7 +27,7 @@ impl Style {
     /// `error:` what failed; `caused by:`; `required by:` the path from the root; `hint:` what to do.
     pub(crate) fn error(self, error: &CliError) -> String {
         let mut text = format!("{} {}", self.paint("1;31", "error:"), visible(&error.message));
-        if !error.message.contains(&error.code) {
+        if !error.message.contains(error.code) {
             let _ = write!(text, " ({})", error.code);
         }
         for cause in &error.causes {

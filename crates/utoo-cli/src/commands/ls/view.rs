@@ -142,10 +142,7 @@ impl<'a> View<'a> {
     fn id_of(&self, item: usize) -> String {
         match &self.items[item].what {
             What::Found { place, .. } => self.id(place),
-            _ => id(
-                &self.actual.nodes[0].manifest.name.to_string(),
-                &self.actual.nodes[0].manifest.raw_version,
-            ),
+            _ => id(self.actual.nodes[0].manifest.name.as_str(), &self.actual.nodes[0].manifest.raw_version),
         }
     }
 
