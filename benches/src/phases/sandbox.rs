@@ -1,0 +1,163 @@
+//! One manager's own part of the disk: two homes, one project, and commands run in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::error::BenchError;
+use super::manager::{Installed, said};
+use super::phase::{Cache, Phase, Work};
+use super::sample::Sample;
+use super::sizes::Sizes;
+
+/// Seconds after which a command counts as stuck.
+const DEADLINE: u64 = 600;
+
+/// ```text
+/// <root>/warm/       a home in which the project was installed
+/// <root>/cold/       a home that is emptied before each run that uses it
+/// <root>/project/    always at the same path, as caches may go by it
+/// <root>/lock        the lockfile that the first install wrote
+/// <root>/log         what the last command said
+/// ```
+#[derive(Debug)]
+pub(crate) struct Sandbox<'a> {
+    root: PathBuf,
+    pub(crate) installed: &'a Installed,
+    package_json: &'a str,
+    registry: String,
+    measure: PathBuf,
+}
+
+impl<'a> Sandbox<'a> {
+    pub(crate) fn new(
+        dir: &Path,
+        installed: &'a Installed,
+        package_json: &'a str,
+        registry: String,
+    ) -> Result<Self, BenchError> {
+        let measure = std::env::current_exe().map_err(BenchError::at(dir))?.with_file_name("measure");
+        let sandbox =
+            Self { root: dir.join(installed.manager.id()), installed, package_json, registry, measure };
+        fs::create_dir_all(sandbox.root.join("tmp")).map_err(BenchError::at(&sandbox.root))?;
+        sandbox.reset_home(Cache::Warm)?;
+        Ok(sandbox)
+    }
+
+    /// The first install of all, into the warm home; its lockfile is kept.
+    pub(crate) fn warm_up(&self) -> Result<(), BenchError> {
+        self.reset_project(false)?;
+        self.run(Work::Install, Cache::Warm)?;
+        let (from, to) = (self.lock_file(), self.root.join("lock"));
+        fs::copy(&from, to).map(drop).map_err(BenchError::at(&from))
+    }
+
+    /// Makes what a phase begins with.
+    pub(crate) fn prepare(&self, phase: Phase) -> Result<(), BenchError> {
+        match phase {
+            // What is cached grows stale: it is asked for once more, so that the phase measures a warm cache.
+            Phase::WarmResolve => {
+                self.reset_project(false)?;
+                self.run(Work::Lock, Cache::Warm)?;
+            }
+            Phase::NoOp => {
+                self.reset_project(true)?;
+                self.run(Work::Install, Cache::Warm)?;
+                return self.settle();
+            }
+            _ => {}
+        }
+        if phase.cache() == Cache::Cold {
+            self.reset_home(Cache::Cold)?;
+        }
+        self.reset_project(phase.has_lock())?;
+        self.settle()
+    }
+
+    /// Runs the command of a phase, and looks whether it did its work.
+    pub(crate) fn measure(&self, phase: Phase) -> Result<Sample, BenchError> {
+        let sample = self.run(phase.work(), phase.cache())?;
+        let result = match phase.work() {
+            Work::Install => self.modules(),
+            Work::Lock => self.lock_file(),
+        };
+        fs::symlink_metadata(&result).map_err(BenchError::at(&result))?;
+        Ok(sample)
+    }
+
+    /// What is on the disk after a phase.
+    pub(crate) fn sizes(&self, phase: Phase) -> Sizes {
+        Sizes::of(&self.home(phase.cache()), &self.modules(), &self.lock_file())
+    }
+
+    fn run(&self, work: Work, cache: Cache) -> Result<Sample, BenchError> {
+        let mut command = Command::new(&self.measure);
+        command.arg("--log").arg(self.root.join("log")).args(["--deadline", &DEADLINE.to_string(), "--"]);
+        command.arg(&self.installed.program);
+        command.args(self.installed.manager.arguments(work, &self.registry));
+        command.current_dir(self.project()).env_clear();
+        command.env("HOME", self.home(cache)).env("TMPDIR", self.root.join("tmp"));
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("LANG", "C.UTF-8").env("DO_NOT_TRACK", "1").env("npm_config_registry", &self.registry);
+        let text = said(&mut command)?;
+        serde_json::from_str(&text).map_err(|error| BenchError::program("measure", &error))
+    }
+
+    fn reset_home(&self, cache: Cache) -> Result<(), BenchError> {
+        let home = self.home(cache);
+        remove(&home)?;
+        fs::create_dir_all(&home).map_err(BenchError::at(&home))?;
+        let settings = format!("registry={}\nupdate-notifier=false\n", self.registry);
+        write(&home.join(".npmrc"), settings.as_bytes())
+    }
+
+    fn reset_project(&self, with_lock: bool) -> Result<(), BenchError> {
+        let project = self.project();
+        remove(&project)?;
+        fs::create_dir_all(&project).map_err(BenchError::at(&project))?;
+        write(&project.join("package.json"), self.package_json.as_bytes())?;
+        if with_lock {
+            let lock = self.root.join("lock");
+            fs::copy(&lock, self.lock_file()).map_err(BenchError::at(&lock))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the disk finish what the preparation gave it to do.
+    fn settle(&self) -> Result<(), BenchError> {
+        let failed = BenchError::at(&self.root);
+        let sync = || rustix::fs::syncfs(fs::File::open(&self.root)?).map_err(std::io::Error::from);
+        sync().map_err(failed)
+    }
+
+    fn home(&self, cache: Cache) -> PathBuf {
+        self.root.join(match cache {
+            Cache::Cold => "cold",
+            Cache::Warm => "warm",
+        })
+    }
+
+    fn project(&self) -> PathBuf {
+        self.root.join("project")
+    }
+
+    fn modules(&self) -> PathBuf {
+        self.project().join("node_modules")
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.project().join(self.installed.manager.lock_file())
+    }
+}
+
+fn remove(folder: &Path) -> Result<(), BenchError> {
+    match fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        _ => utoo_fs::remove_dir_all(folder)
+            .map_err(|error| BenchError::at(folder)(std::io::Error::other(error))),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), BenchError> {
+    utoo_fs::write_atomic(path, bytes).map_err(|error| BenchError::at(path)(std::io::Error::other(error)))
+}
