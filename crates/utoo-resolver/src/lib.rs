@@ -65,3 +65,8 @@ pub use registry::{
 pub use resolve::{ResolveEvent, resolve};
 pub use resolver::{Chosen, Resolution, Resolver};
 pub use tree::EdgeKind;
+
+/// The example in the repository's README is compiled and run with this crate's.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
