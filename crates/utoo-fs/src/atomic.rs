@@ -7,8 +7,11 @@
 //! lockfile), where one `fsync` (1 to 20 ms on a disk) would cost more than all the rest of a no-op install. After a
 //! loss of power such a file may be old, or on some file systems empty, and its readers must take that for a miss.
 //! [`write_durable`] syncs the file before the rename: it is for what a person keeps (package.json, package-lock.json).
+//!
+//! **Litter.** A writer that is killed leaves its temporary file. It holds a lock on it for as long as it lives, so that
+//! [`sweep_temporary`] tells at once whose writer is gone.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
@@ -59,13 +62,49 @@ pub fn write_durable(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<
     rename_over(file, &target)
 }
 
+/// Removes the temporary files that killed processes left in a directory. Best effort: what cannot be listed, opened or
+/// locked stays.
+pub fn sweep_temporary(directory: impl AsRef<Path>) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        // A link of that name is nobody's temporary file.
+        if !ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        if let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            // Another process may have swept it already.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+const PREFIX: &str = ".utoo-";
+const SUFFIX: &str = ".tmp";
+
+/// A temporary file with its writer's lock on it, where the file system has locks.
 fn temporary_beside(path: &Path, mode: u32) -> Result<NamedTempFile> {
+    loop {
+        let file = unlocked_beside(path, mode)?;
+        let unlocked = file.as_file().try_lock();
+        // Whoever sweeps may have taken the file for abandoned before it was locked.
+        if !matches!(unlocked, Err(fs::TryLockError::WouldBlock)) && fs::symlink_metadata(file.path()).is_ok()
+        {
+            return Ok(file);
+        }
+    }
+}
+
+fn unlocked_beside(path: &Path, mode: u32) -> Result<NamedTempFile> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let mut builder = Builder::new();
-    builder.prefix(".utoo-").suffix(".tmp");
+    builder.prefix(PREFIX).suffix(SUFFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     #[cfg(not(unix))]

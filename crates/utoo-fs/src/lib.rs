@@ -26,7 +26,7 @@ mod lock;
 mod publish;
 mod remove;
 
-pub use atomic::{write_atomic, write_atomic_with_mode, write_durable};
+pub use atomic::{sweep_temporary, write_atomic, write_atomic_with_mode, write_durable};
 pub use contained::{
     MAX_COMPONENT_BYTES, MAX_PATH_BYTES, PathError, PathProblem, check_relative, contained_join,
 };

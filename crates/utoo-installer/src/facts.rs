@@ -1,6 +1,6 @@
 //! What a package says about itself, once it is unpacked.
 //!
-//! Abbreviated metadata lacks `license`, knows nothing of `directories.bin`, and remote tarballs have no metadata at all.
+//! Abbreviated metadata lacks `license`, and no metadata knows of a binding.gyp or of what is in `directories.bin`.
 //! The store keeps these few fields beside the list of files, so that a warm install need not read a package.json.
 
 use std::sync::Arc;
@@ -24,13 +24,10 @@ pub struct PackageFacts {
     /// `license`, normalised; `None` where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<Value>,
-    /// Whether npm would have a script to run when it installs the package: `preinstall`, `install`, `postinstall`, or a
-    /// binding.gyp that implies `install`.
+    /// Whether a binding.gyp implies an install script, which the package's metadata cannot tell. Scripts that only the
+    /// tarball's package.json names do not count: npm goes by the metadata.
     #[serde(default)]
-    pub has_install_script: bool,
-    /// Whether the tarball holds an npm-shrinkwrap.json at its root.
-    #[serde(default)]
-    pub has_shrinkwrap: bool,
+    pub implied_install_script: bool,
     /// Command name to path inside the package, both checked to stay inside; from `bin`, else from `directories.bin`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bin: Vec<(Arc<str>, Arc<str>)>,
@@ -53,8 +50,7 @@ impl PackageFacts {
             name: manifest.name.to_string(),
             version: manifest.raw_version.to_string(),
             license: manifest.license,
-            has_install_script: has_install_script(&value, find("binding.gyp").is_some()),
-            has_shrinkwrap: find("npm-shrinkwrap.json").is_some(),
+            implied_install_script: find("binding.gyp").is_some() && value["gypfile"] != Value::Bool(false),
             bin,
         }
     }

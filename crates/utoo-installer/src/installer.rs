@@ -19,7 +19,7 @@ use crate::plan::{Action, Plan, Shape, plan};
 use crate::scripts::{ScriptOutput, ScriptRunner};
 use crate::select::{PlatformCheck, Selection, base_of, is_in_modules, label_of, select};
 use crate::source::{PackageRequest, TarballSource};
-use crate::store::Store;
+use crate::store::{Store, StoredPackage};
 use crate::{InstallError, Result, bins, disk, make, place, record, state};
 
 /// What an [`Installer`] works on and with.
@@ -106,19 +106,21 @@ impl InstallRequest {
     }
 }
 
-/// Which entries of the tree get `license`, `hasInstallScript`, `hasShrinkwrap`, `bin` and `integrity` from the unpacked
-/// package where they lack them. Abbreviated metadata lacks some, remote tarballs all of them.
+/// Which entries of the tree get from the unpacked package what they lack. npm reads full metadata and learns from a
+/// tarball one thing only, that a binding.gyp implies an install script; abbreviated metadata lacks the `license` too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Completion {
     /// None: the lockfile is not to change.
     None,
     /// All that are made or kept.
     All,
-    /// Those at these locations: the ones that were resolved afresh.
+    /// Those at these locations, the ones that were resolved afresh: npm leaves entries of the lockfile as they are, and
+    /// adds to them nothing but the install script.
     Only(FxHashSet<Arc<str>>),
 }
 
 impl Completion {
+    /// Whether the entry takes what its metadata may have lacked.
     pub(crate) fn covers(&self, location: &Arc<str>) -> bool {
         match self {
             Self::None => false,
@@ -163,6 +165,16 @@ impl<S: TarballSource> Installer<S> {
         if self.options.platform.check(&manifest.platform_lists()).is_ok() {
             self.prefetch(request);
         }
+    }
+
+    /// Fetches and unpacks a package, unless the store has it: for whoever has to look into it before the tree stands.
+    /// The download is the same one that [`Installer::prefetch`] and [`Installer::install`] wait for.
+    ///
+    /// # Errors
+    ///
+    /// [`InstallError`], as for an install.
+    pub async fn obtain(&self, request: PackageRequest) -> Result<StoredPackage> {
+        self.downloads.start(request).await.map(|obtained| obtained.stored)
     }
 
     /// Makes `node_modules` what the tree says.
@@ -275,6 +287,7 @@ impl Prepared {
         remove_false_modules(&project)?;
         let lock = ModulesLock::acquire(&project, &|| (options.events)(InstallEvent::WaitingForLock))?;
         options.store.sweep();
+        sweep_temporary(options, &request.workspaces);
         let InstallRequest { tree, completion, workspaces, root_scripts } = request;
         let selection = select(&tree, options.omit, &options.platform, options.platform_check)?;
         let disk = disk::read(&project, &tree)?;
@@ -307,6 +320,15 @@ impl Prepared {
         };
         let request = RestOfRequest { completion, workspaces, root_scripts };
         Ok(Self { job, request })
+    }
+}
+
+/// Removes what a killed process was about to put in the place of package.json, a lockfile, or a file of `node_modules`.
+fn sweep_temporary(options: &InstallerOptions, workspaces: &[Arc<str>]) {
+    utoo_fs::sweep_temporary(&options.project);
+    utoo_fs::sweep_temporary(options.project.join("node_modules"));
+    for location in workspaces.iter().filter(|location| utoo_fs::check_relative(location).is_ok()) {
+        utoo_fs::sweep_temporary(options.project.join(&**location));
     }
 }
 

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
+use serde_json::Value;
 use utoo_fs::Dir;
 use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location};
-use utoo_types::Integrity;
 
 use crate::Result;
 use crate::bins::Commands;
 use crate::disk::HIDDEN_LOCKFILE;
-use crate::facts::PackageFacts;
 use crate::installer::Completion;
 use crate::make::{Job, Made};
 use crate::plan::{Action, DiskState, Plan, Shape};
@@ -37,47 +36,28 @@ pub(crate) fn completed(job: &Job, made: &Made, completion: &Completion) -> Lock
     let mut tree = job.tree.clone();
     for (at, step) in job.plan.steps.iter().enumerate() {
         let Some(entry) = tree.packages.get_mut(&step.location) else { continue };
-        if !completion.covers(&step.location) {
+        if *completion == Completion::None {
             continue;
         }
+        let fresh = completion.covers(&step.location);
         match (made.indexes.get(&at), job.disk.listed.get(&step.location)) {
             (Some(index), _) => {
-                if entry.integrity.is_none() && takes_integrity(entry) {
-                    entry.integrity = Integrity::parse(index.integrity()).ok();
-                }
-                complete(entry, index.facts());
+                let facts = index.facts();
+                complete(entry, facts.implied_install_script, facts.license.filter(|_| fresh));
             }
-            (None, Some(listed)) if step.action == Action::Keep => complete_from_listed(entry, listed),
+            (None, Some(listed)) if step.action == Action::Keep => {
+                let license = listed.license.clone();
+                complete(entry, listed.has_install_script, license.filter(|_| fresh));
+            }
             _ => {}
         }
     }
     tree
 }
 
-/// npm writes no integrity for git dependencies, since packing them need not give the same bytes each time.
-fn takes_integrity(entry: &Entry) -> bool {
-    entry.resolved.as_deref().is_some_and(|resolved| !resolved.starts_with("git+"))
-}
-
-fn complete(entry: &mut Entry, facts: PackageFacts) {
-    entry.license = entry.license.take().or(facts.license);
-    entry.has_install_script |= facts.has_install_script;
-    entry.has_shrinkwrap |= facts.has_shrinkwrap;
-    if entry.bin.is_empty() {
-        entry.bin = facts.bin;
-    }
-}
-
-fn complete_from_listed(entry: &mut Entry, listed: &Entry) {
-    entry.license = entry.license.take().or_else(|| listed.license.clone());
-    entry.has_install_script |= listed.has_install_script;
-    entry.has_shrinkwrap |= listed.has_shrinkwrap;
-    if entry.bin.is_empty() {
-        entry.bin = listed.bin.clone();
-    }
-    if entry.integrity.is_none() && takes_integrity(entry) {
-        entry.integrity = listed.integrity.clone();
-    }
+fn complete(entry: &mut Entry, has_install_script: bool, license: Option<Value>) {
+    entry.has_install_script |= has_install_script;
+    entry.license = entry.license.take().or(license);
 }
 
 /// The commands of everything that is on disk. Those of a package whose entry names none come from the package itself.

@@ -11,7 +11,7 @@ use utoo_types::{Integrity, PackageName};
 pub struct PackageRequest {
     /// The name under which its registry knows it (the aliased package's, for an alias).
     pub name: PackageName,
-    /// The version, for messages.
+    /// The version, for messages; empty where it is not known.
     pub version: Arc<str>,
     /// What the lockfile has as `resolved`: a URL, `file:…`, or `git+ssh://…#<commit>`.
     pub resolved: Arc<str>,
@@ -20,9 +20,12 @@ pub struct PackageRequest {
 }
 
 impl PackageRequest {
-    /// `name@version`, for messages.
+    /// `name@version`, for messages; the name alone where no version is known.
     pub fn label(&self) -> String {
-        format!("{}@{}", self.name, self.version)
+        match &*self.version {
+            "" => self.name.to_string(),
+            version => format!("{}@{version}", self.name),
+        }
     }
 }
 
@@ -71,6 +74,8 @@ pub enum FetchErrorKind {
     Auth,
     /// Too many requests.
     RateLimited,
-    /// Something on this machine: a file that cannot be read, offline mode, a missing git.
+    /// Something on this machine: a file that cannot be read, a missing git.
     Local,
+    /// What was asked for or what came is refused: offline mode, an address that cannot be asked, wrong bytes.
+    Precondition,
 }

@@ -157,6 +157,13 @@ pub(crate) fn forget_state(project: &Path) -> Result<()> {
     let path = project.join(STATE_FILE);
     match std::fs::symlink_metadata(&path) {
         Ok(metadata) if metadata.is_file() => replace_in_place(&path, b""),
+        // Made in place: a temporary file beside it could be swept away by an install that holds the project's lock.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match File::create_new(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(InstallError::io("create", &path, error))
+            }
+            _ => Ok(()),
+        },
         _ => Ok(utoo_fs::write_atomic(&path, b"")?),
     }
 }

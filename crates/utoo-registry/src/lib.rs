@@ -35,5 +35,6 @@ mod tarball;
 pub use http::RetryPolicy;
 pub use options::{Clock, DocumentForm, DocumentsChoice, Limits, RegistryOptions, Timeouts};
 pub use registry::UnifiedRegistry;
+pub use source::bundled_in_folder;
 pub use stats::RegistryStats;
 pub use tarball::TarballRequest;

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use utoo_installer::{
-    BinLinks, Completion, EventSink, InstallEvent, InstallRequest, Installed, Installer, InstallerOptions,
-    PlatformCheck, RootScripts, Stage, Store, record_state,
+    BinLinks, EventSink, InstallEvent, InstallRequest, Installed, Installer, InstallerOptions, PlatformCheck,
+    RootScripts, Stage, Store, record_state,
 };
 use utoo_lockfile::Lockfile;
 use utoo_registry::UnifiedRegistry;
@@ -29,7 +29,7 @@ use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
 use crate::output::{Done, Phase, Progress};
 use crate::script;
-use adapter::Tarballs;
+use adapter::{Tarballs, WithStore};
 use inputs::Inputs;
 use request::Edits;
 
@@ -56,7 +56,8 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let dry = context.config.install().dry_run;
     let installer = installer(context, &registry, &progress);
     let ahead = (!only_lock && !dry).then_some(&installer);
-    let resolved = resolve::resolve(context, &inputs, &edits, (&registry, ahead), &progress).await?;
+    let manifests = WithStore { registry: &registry, installer: &installer };
+    let resolved = resolve::resolve(context, &inputs, &edits, (&manifests, ahead), &progress).await?;
     let mut tree = resolved.lockfile;
     save::settle_specs(context, &mut inputs, &edits, &mut tree);
     if dry {
@@ -68,8 +69,8 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         return Ok(summary::resolved_only(&tree, &registry, saved, &context.started));
     }
     let request = InstallRequest {
+        completion: inputs.completion(context, &tree)?,
         tree,
-        completion: Completion::All,
         workspaces: inputs.workspace_locations(),
         root_scripts: if edits.is_empty() { RootScripts::All } else { RootScripts::DependenciesOnly },
     };

@@ -117,6 +117,7 @@ impl From<InstallError> for CliError {
                 FetchErrorKind::Auth => Category::Auth,
                 FetchErrorKind::RateLimited => Category::RateLimited,
                 FetchErrorKind::Local => Category::Local,
+                FetchErrorKind::Precondition => Category::Precondition,
             },
             InstallError::Script { exit_code, .. } => crate::script::script_failed(*exit_code),
             InstallError::Fs(_) | InstallError::Io { .. } | InstallError::Cancelled { .. } => Category::Local,

@@ -31,7 +31,7 @@ fn the_mode_counts_less_the_umask() {
     let plain = dir.path().join("plain");
     let executable = dir.path().join("executable");
     let private = dir.path().join("private");
-    fs::File::create(&plain).unwrap();
+    File::create(&plain).unwrap();
     let umasked = mode(&plain);
     write_atomic(&plain, "").unwrap();
     write_atomic_with_mode(&executable, "", 0o777).unwrap();
@@ -46,7 +46,7 @@ fn the_mode_counts_less_the_umask() {
 fn a_link_in_the_way_is_replaced_and_its_target_untouched() {
     let dir = tempfile::tempdir().unwrap();
     let (victim, path) = (dir.path().join("victim"), dir.path().join("state"));
-    fs::File::create(&victim).unwrap();
+    File::create(&victim).unwrap();
     symlink(&victim, &path).unwrap();
     write_atomic(&path, "new").unwrap();
     assert!(fs::symlink_metadata(&path).unwrap().is_file());
@@ -84,4 +84,22 @@ fn a_directory_in_the_way_stays_and_no_litter_is_left() {
     let error = write_atomic(&path, "").unwrap_err();
     assert_eq!(error.code(), "EISDIR");
     assert_eq!(names(dir.path()), ["state"]);
+}
+
+#[test]
+fn what_dead_writers_left_is_swept_and_what_living_ones_write_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("state");
+    let living = temporary_beside(&target, 0o666).unwrap();
+    let name = living.path().file_name().unwrap().to_str().unwrap().to_owned();
+    for litter in [".utoo-dead.tmp", "other.tmp", ".utoo-state"] {
+        File::create(dir.path().join(litter)).unwrap();
+    }
+    symlink("nowhere", dir.path().join(".utoo-link.tmp")).unwrap();
+    sweep_temporary(dir.path());
+    let mut kept = vec![name, ".utoo-link.tmp".into(), ".utoo-state".into(), "other.tmp".into()];
+    kept.sort();
+    assert_eq!(names(dir.path()), kept);
+    rename_over(living, &target).unwrap();
+    sweep_temporary(dir.path().join("absent"));
 }

@@ -222,7 +222,7 @@ impl UnifiedRegistry {
             self.run_git(Some(repository), &arguments, shown).await.map_err(|failure| *failure.error)?;
         let has = |name: &[u8]| listing.stdout.split(|byte| *byte == 0).any(|entry| entry == name);
         let beside = Beside { binding_gyp: has(b"binding.gyp"), shrinkwrap: has(b"npm-shrinkwrap.json") };
-        SourcePackage { json: &json.stdout, beside }.manifest(&format!("{shown}: package.json"))
+        SourcePackage { json: &json.stdout, beside, paths: &[] }.manifest(&format!("{shown}: package.json"))
     }
 
     /// npm builds such a package in a clone before it packs it. Until that is done here, installing the sources as if

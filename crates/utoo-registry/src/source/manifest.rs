@@ -1,5 +1,7 @@
 //! A package.json that comes from no registry, read as npm reads it: with what lies beside it.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use utoo_resolver::{ErrorCategory, RegistryError};
 use utoo_types::Manifest;
@@ -19,6 +21,8 @@ pub(crate) struct Beside {
 pub(crate) struct SourcePackage<'a> {
     pub(crate) json: &'a [u8],
     pub(crate) beside: Beside,
+    /// The paths of the package's files, as far as they are known: those in `directories.bin` are its commands.
+    pub(crate) paths: &'a [String],
 }
 
 impl SourcePackage<'_> {
@@ -42,7 +46,31 @@ impl SourcePackage<'_> {
         }
         let mut manifest = Manifest::from_value(&value);
         manifest.has_shrinkwrap = self.beside.shrinkwrap;
+        if manifest.bin.is_empty() && value["bin"].is_null() {
+            manifest.bin = self.commands_in(value["directories"]["bin"].as_str());
+        }
         Ok(manifest)
+    }
+}
+
+impl SourcePackage<'_> {
+    /// Every file below `directories.bin` is a command of its own name, but for hidden ones.
+    fn commands_in(&self, directory: Option<&str>) -> Vec<(Arc<str>, Arc<str>)> {
+        let Some(directory) = directory else { return Vec::new() };
+        let directory = directory.trim_start_matches("./").trim_matches('/');
+        let mut commands: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+        for path in self.paths {
+            let below = path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/'));
+            let Some(below) = below.filter(|below| !below.split('/').any(|part| part.starts_with('.')))
+            else {
+                continue;
+            };
+            let name = below.rsplit('/').next().unwrap_or(below);
+            if !commands.iter().any(|(known, _)| &**known == name) {
+                commands.push((name.into(), path.as_str().into()));
+            }
+        }
+        commands
     }
 }
 

@@ -8,6 +8,8 @@ mod git;
 mod manifest;
 mod tarball;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use crate::registry::UnifiedRegistry;
 use crate::tarball::TarballRequest;
 
 use manifest::{Beside, SourcePackage};
+use tarball::{BundledFiles, Found};
 
 impl UnifiedRegistry {
     pub(crate) async fn source(&self, spec: &Spec) -> Result<SourceManifest, RegistryError> {
@@ -84,14 +87,60 @@ impl UnifiedRegistry {
             }
             let found =
                 tarball::find_bundled(&bytes, limits.inflated).map_err(|error| error.at(shown.clone()))?;
-            let read = found.iter().map(|(location, found)| {
-                let manifest = found.package().manifest(&format!("{shown}: {location}/package.json"))?;
-                Ok(Bundled { location: location.as_str().into(), manifest: Arc::new(manifest) })
-            });
-            read.collect()
+            to_bundled(&found, &shown)
         })
         .await?
     }
+}
+
+/// The packages that an unpacked package brings along in its `node_modules`: what [`ManifestJob::Bundle`] answers, for
+/// those who have the tarball's verified contents in a folder already. `files` are the paths of all its files, relative
+/// to the folder, with forward slashes. Blocks the thread.
+///
+/// # Errors
+/// Where a package.json cannot be read (`ENOENT` and its like), or is no JSON object (`EJSONPARSE`).
+///
+/// [`ManifestJob::Bundle`]: utoo_resolver::ManifestJob::Bundle
+pub fn bundled_in_folder<'f>(
+    folder: &Path,
+    files: impl Iterator<Item = &'f str>,
+) -> Result<Arc<[Bundled]>, RegistryError> {
+    let mut packages = BundledFiles::default();
+    for path in files {
+        let file = folder.join(path);
+        packages.take(path, &mut OpenedLate::new(&file)).map_err(|error| unreadable(&file, &error))?;
+    }
+    to_bundled(&packages.found(), &folder.display().to_string())
+}
+
+/// A file that is opened when it is read: of most files only the names matter.
+struct OpenedLate<'p> {
+    path: &'p Path,
+    file: Option<File>,
+}
+
+impl<'p> OpenedLate<'p> {
+    fn new(path: &'p Path) -> Self {
+        Self { path, file: None }
+    }
+}
+
+impl Read for OpenedLate<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => File::open(self.path)?,
+        };
+        self.file.insert(file).read(buffer)
+    }
+}
+
+fn to_bundled(found: &[(String, Found)], shown: &str) -> Result<Arc<[Bundled]>, RegistryError> {
+    let read = found.iter().map(|(location, found)| {
+        let manifest = found.package().manifest(&format!("{shown}: {location}/package.json"))?;
+        Ok(Bundled { location: location.as_str().into(), manifest: Arc::new(manifest) })
+    });
+    read.collect()
 }
 
 fn read_folder(path: &Path) -> Result<SourceManifest, RegistryError> {
@@ -101,7 +150,7 @@ fn read_folder(path: &Path) -> Result<SourceManifest, RegistryError> {
         binding_gyp: path.join("binding.gyp").is_file(),
         shrinkwrap: path.join("npm-shrinkwrap.json").is_file(),
     };
-    let package = SourcePackage { json: &json, beside };
+    let package = SourcePackage { json: &json, beside, paths: &[] };
     let manifest = package.manifest(&file.display().to_string())?;
     Ok(SourceManifest { manifest: Arc::new(manifest), resolved: file_url(path), integrity: None })
 }

@@ -20,19 +20,26 @@ const MAX_RATIO: u64 = 20;
 pub(crate) struct Found {
     json: Vec<u8>,
     beside: Beside,
+    /// Of all files, for the package itself; not for those inside it.
+    paths: Vec<String>,
 }
 
 impl Found {
     pub(crate) fn package(&self) -> SourcePackage<'_> {
-        SourcePackage { json: &self.json, beside: self.beside }
+        SourcePackage { json: &self.json, beside: self.beside, paths: &self.paths }
     }
 }
 
 /// The package.json of the package in a tarball, and what lies beside it.
 pub(crate) fn find_package(tarball: &[u8], inflated: u64) -> Result<Found, RegistryError> {
     let mut files = Files::default();
-    walk(tarball, inflated, |path, contents| files.take(path, contents))?;
-    files.found().ok_or_else(|| {
+    let mut paths = Vec::new();
+    walk(tarball, inflated, |path, contents| {
+        paths.push(path.to_owned());
+        files.take(path, contents)
+    })?;
+    paths.sort();
+    files.found().map(|found| Found { paths, ..found }).ok_or_else(|| {
         let message = "the tarball holds no package.json";
         RegistryError::new("ENOPACKAGEJSON", ErrorCategory::NotFound, message)
     })
@@ -40,15 +47,29 @@ pub(crate) fn find_package(tarball: &[u8], inflated: u64) -> Result<Found, Regis
 
 /// The packages that a tarball brings along in its `node_modules`, by their folder (`node_modules/a`), sorted.
 pub(crate) fn find_bundled(tarball: &[u8], inflated: u64) -> Result<Vec<(String, Found)>, RegistryError> {
-    let mut packages: BTreeMap<String, Files> = BTreeMap::new();
-    walk(tarball, inflated, |path, contents| match path.rsplit_once('/') {
-        Some((folder, file)) if is_package_folder(folder) => {
-            packages.entry(folder.to_owned()).or_default().take(file, contents)
+    let mut packages = BundledFiles::default();
+    walk(tarball, inflated, |path, contents| packages.take(path, contents))?;
+    Ok(packages.found())
+}
+
+/// What is being found of the packages inside another one, by their folder.
+#[derive(Default)]
+pub(crate) struct BundledFiles(BTreeMap<String, Files>);
+
+impl BundledFiles {
+    /// Looks at one file of the outer package; its contents are read only where they matter.
+    pub(crate) fn take(&mut self, path: &str, contents: &mut dyn Read) -> io::Result<()> {
+        match path.rsplit_once('/') {
+            Some((folder, file)) if is_package_folder(folder) => {
+                self.0.entry(folder.to_owned()).or_default().take(file, contents)
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
-    })?;
-    let found = packages.into_iter().filter_map(|(folder, files)| Some((folder, files.found()?)));
-    Ok(found.collect())
+    }
+
+    pub(crate) fn found(self) -> Vec<(String, Found)> {
+        self.0.into_iter().filter_map(|(folder, files)| Some((folder, files.found()?))).collect()
+    }
 }
 
 /// What is being found of one package.
@@ -76,7 +97,7 @@ impl Files {
     }
 
     fn found(self) -> Option<Found> {
-        Some(Found { json: self.json?, beside: self.beside })
+        Some(Found { json: self.json?, beside: self.beside, paths: Vec::new() })
     }
 }
 

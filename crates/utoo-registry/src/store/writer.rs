@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tracing::{debug, warn};
@@ -24,8 +23,6 @@ use super::format::{self, Key, Kind, Lease, PREFIX, RENEWABLE, Validators};
 
 /// Changes that may wait. Their bodies are shared with the resolver's own cache, so that waiting costs no memory.
 const QUEUE: usize = 16 * 1024;
-/// A temporary file this old belongs to a process that died.
-const ABANDONED_AFTER: Duration = Duration::from_secs(600);
 
 /// A document that shall be on disk, with this lease.
 #[derive(Clone, Debug)]
@@ -207,7 +204,7 @@ impl Writing {
             return Ok(());
         }
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        sweep(folder);
+        utoo_fs::sweep_temporary(folder);
         self.folders.insert(folder.to_owned());
         Ok(())
     }
@@ -226,23 +223,4 @@ fn renew(path: &Path, identity: u32, length: usize, lease: Lease) -> io::Result<
     file.seek(SeekFrom::Start(RENEWABLE as u64))?;
     file.write_all(&lease.block())?;
     Ok(true)
-}
-
-/// Removes what writers that were killed left behind.
-fn sweep(folder: &Path) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let now = SystemTime::now();
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if !(name.starts_with(".utoo-") && name.ends_with(".tmp")) {
-            continue;
-        }
-        let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = modified.ok().and_then(|modified| now.duration_since(modified).ok());
-        if age.is_some_and(|age| age > ABANDONED_AFTER) {
-            // Another process may have swept it already.
-            let _ = fs::remove_file(entry.path());
-        }
-    }
 }

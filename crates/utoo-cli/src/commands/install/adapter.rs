@@ -1,11 +1,16 @@
-//! The registry as the installer's source of tarballs.
+//! The registry as the installer's source of tarballs, and the installer's store as the resolver's source of what
+//! tarballs bring along.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use utoo_installer::{FetchError, FetchErrorKind, TarballRequest, TarballSource};
-use utoo_registry::UnifiedRegistry;
-use utoo_resolver::{ErrorCategory, RegistryError};
+use utoo_installer::{FetchError, FetchErrorKind, Installer, PackageRequest, TarballRequest, TarballSource};
+use utoo_registry::{UnifiedRegistry, bundled_in_folder};
+use utoo_resolver::{
+    Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError,
+};
+use utoo_types::{Integrity, PackageName};
 
 /// Tarballs from wherever `resolved` says.
 pub(super) struct Tarballs {
@@ -35,14 +40,96 @@ impl TarballSource for Tarballs {
         let fetched = if request.resolved.starts_with("git") {
             self.registry.fetch_git(&request.resolved).await
         } else {
-            let wanted = utoo_registry::TarballRequest {
-                url: request.resolved.clone(),
-                name: request.name.clone(),
-                integrity: request.integrity.clone(),
-            };
-            self.registry.fetch_tarball(&wanted).await
+            self.fetch_tarball(request).await
         };
-        fetched.map_err(fetch_error)
+        fetched.map_err(|error| fetch_error(&error))
+    }
+}
+
+impl Tarballs {
+    /// A tarball that comes without an integrity (the lockfile lost it, or never had it) is held to the one in the
+    /// registry's document, before anyone gets to see it. npm takes such a tarball unseen.
+    async fn fetch_tarball(&self, request: &TarballRequest) -> Result<Bytes, RegistryError> {
+        let wanted = utoo_registry::TarballRequest {
+            url: request.resolved.clone(),
+            name: request.name.clone(),
+            integrity: request.integrity.clone(),
+        };
+        if request.integrity.is_some() {
+            return self.registry.fetch_tarball(&wanted).await;
+        }
+        let promised = self.promised(&request.name, &request.resolved).await?;
+        let tarball = self.registry.fetch_tarball(&wanted).await?;
+        match promised {
+            Some(promised) if !promised.verifies(&tarball) => {
+                let message = format!(
+                    "the tarball of {} is not what the registry's document promises: wanted {promised}",
+                    request.name
+                );
+                Err(RegistryError::new("EINTEGRITY", ErrorCategory::Precondition, message))
+            }
+            _ => Ok(tarball),
+        }
+    }
+
+    /// What the registry says of the tarball at this address; nothing for one that it does not know.
+    async fn promised(&self, name: &PackageName, resolved: &str) -> Result<Option<Integrity>, RegistryError> {
+        let packument = match self.registry.execute(ManifestJob::Full { name: name.clone() }).await {
+            Ok(ManifestJobDone::Full(packument)) => packument,
+            Ok(_) => return Ok(None),
+            Err(error) if error.category == ErrorCategory::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Only versions that stand in the address are worth decoding.
+        let candidates =
+            packument.candidates().filter(|candidate| resolved.contains(candidate.version_text()));
+        let dists = candidates.filter_map(|candidate| candidate.manifest().dist);
+        let mut known = dists.filter(|dist| file_of(&dist.tarball) == file_of(resolved));
+        Ok(known.next().and_then(|dist| dist.integrity))
+    }
+}
+
+/// What identifies a tarball among those of one name: its file, since the host may be another mirror's.
+fn file_of(url: &str) -> &str {
+    url.rsplit_once("/-/").map_or(url, |(_, file)| file)
+}
+
+/// The registry, but for bundled dependencies: the tarball that brings them is installed sooner or later, so it goes into
+/// the store at once and is read there. It is downloaded once, and by a later resolve not at all.
+pub(super) struct WithStore<'a> {
+    pub(super) registry: &'a UnifiedRegistry,
+    pub(super) installer: &'a Installer<Tarballs>,
+}
+
+impl Registry for WithStore<'_> {
+    fn documents(&self, name: &PackageName) -> Documents {
+        self.registry.documents(name)
+    }
+
+    async fn execute(&self, job: ManifestJob) -> Result<ManifestJobDone, RegistryError> {
+        if let ManifestJob::Bundle { name, resolved, integrity } = &job {
+            let request = PackageRequest {
+                name: name.clone(),
+                version: "".into(),
+                resolved: resolved.clone(),
+                integrity: integrity.clone(),
+            };
+            if let Some(bundled) = self.bundled(request).await {
+                return Ok(ManifestJobDone::Bundle(bundled));
+            }
+        }
+        // Also where the store cannot be used: the registry reads the tarball itself, or says what is wrong with it.
+        self.registry.execute(job).await
+    }
+}
+
+impl WithStore<'_> {
+    async fn bundled(&self, request: PackageRequest) -> Option<Arc<[Bundled]>> {
+        let stored = self.installer.obtain(request).await.ok()?;
+        let read = tokio::task::spawn_blocking(move || {
+            bundled_in_folder(&stored.folder, stored.index.files().map(|file| file.path))
+        });
+        read.await.ok()?.ok()
     }
 }
 
@@ -50,13 +137,14 @@ fn local(message: String) -> FetchError {
     FetchError { code: "ENOENT", message, kind: FetchErrorKind::Local }
 }
 
-fn fetch_error(error: RegistryError) -> FetchError {
+fn fetch_error(error: &RegistryError) -> FetchError {
     let kind = match error.category {
         ErrorCategory::Transient => FetchErrorKind::Transient,
         ErrorCategory::Auth => FetchErrorKind::Auth,
         ErrorCategory::NotFound => FetchErrorKind::NotFound,
         ErrorCategory::RateLimited => FetchErrorKind::RateLimited,
-        ErrorCategory::Precondition | ErrorCategory::Local => FetchErrorKind::Local,
+        ErrorCategory::Precondition => FetchErrorKind::Precondition,
+        ErrorCategory::Local => FetchErrorKind::Local,
     };
     let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
     FetchError { code: error.code, message: format!("{error}{causes}"), kind }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
-use utoo_installer::{Freshness, StateInputs, is_up_to_date};
-use utoo_lockfile::{Lockfile, Project as Wanted, validate};
+use utoo_installer::{Completion, Freshness, StateInputs, is_up_to_date};
+use utoo_lockfile::{Entry, Lockfile, Project as Wanted, validate};
 use utoo_resolver::{Folder, Project};
 use utoo_types::{PackageJson, PackageName};
 
@@ -124,13 +124,29 @@ impl Inputs {
         Ok(Some(lock))
     }
 
+    /// Which entries of the tree may take from their packages what abbreviated metadata lacks: those that neither the
+    /// lockfile nor the hidden one had. A lockfile of version 1 has nothing of it for any.
+    pub(super) fn completion(&self, context: &Context, tree: &Lockfile) -> CliResult<Completion> {
+        let Some(lock) = self.lock(context)?.filter(|lock| !lock.ancient) else { return Ok(Completion::All) };
+        let is_old = |location: &Arc<str>, entry: &Entry| {
+            lock.get(location).is_some_and(|old| {
+                let same_source = old.resolved.is_none() || old.resolved == entry.resolved;
+                old.version == entry.version && same_source
+            })
+        };
+        let fresh = tree.packages.iter().filter(|(location, entry)| !is_old(location, entry));
+        Ok(Completion::Only(fresh.map(|(location, _)| location.clone()).collect()))
+    }
+
+    /// The lockfile, or else what is installed.
+    fn lock(&self, context: &Context) -> CliResult<Option<Lockfile>> {
+        Ok(self.lock_of_file(context)?.or_else(|| hidden_lock(context.root())))
+    }
+
     /// The project as the resolver takes it.
     pub(super) fn to_project(&self, context: &Context, requests: Vec<PackageName>) -> CliResult<Project> {
         let folder = context.root();
-        let lock = match self.lock_of_file(context)? {
-            Some(lock) => Some(lock),
-            None => hidden_lock(folder),
-        };
+        let lock = self.lock(context)?;
         let workspaces: Vec<Folder> = self
             .workspaces
             .iter()

@@ -4,13 +4,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use utoo_config::Config;
 use utoo_installer::{Installer, PackageRequest};
-use utoo_registry::UnifiedRegistry;
 use utoo_resolver::{
     Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, Resolution, ResolveEvent, ResolveOptions, Warning,
 };
 use utoo_types::{PickOptions, Platform, Version};
 
-use super::adapter::Tarballs;
+use super::adapter::{Tarballs, WithStore};
 use super::inputs::Inputs;
 use super::node;
 use super::request::Edits;
@@ -26,7 +25,7 @@ pub(super) async fn resolve(
     context: &Context,
     inputs: &Inputs,
     edits: &Edits,
-    (registry, installer): (&UnifiedRegistry, Option<&Installer<Tarballs>>),
+    (registry, installer): (&WithStore<'_>, Option<&Installer<Tarballs>>),
     progress: &Progress,
 ) -> CliResult<Resolution> {
     let started = Instant::now();

@@ -125,5 +125,5 @@ fn omit_resolved(context: &Context, tree: &mut Lockfile) {
 }
 
 fn write(path: &std::path::Path, text: &str) -> CliResult<()> {
-    utoo_fs::write_atomic(path, text).map_err(CliError::from)
+    utoo_fs::write_durable(path, text).map_err(CliError::from)
 }
