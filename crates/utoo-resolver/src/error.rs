@@ -32,6 +32,14 @@ pub enum ResolveError {
     /// Peer dependencies that cannot agree.
     #[error("could not resolve: {0}")]
     PeerConflict(Box<PeerConflict>),
+    /// Packages that push each other aside without end.
+    #[error("could not resolve: the dependencies of {package} and others push each other aside without end")]
+    Unsettled {
+        /// One of them: `name@version`.
+        package: String,
+        /// Who wanted it, from the nearest dependent to the project.
+        chain: Vec<Dependent>,
+    },
     /// A package that this platform cannot run, and that is not optional.
     #[error("{package} does not support this platform: wanted {wanted}, this is {current}")]
     Platform {
@@ -96,7 +104,7 @@ impl ResolveError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Manifest { error, .. } => error.code,
-            Self::PeerConflict(_) => "ERESOLVE",
+            Self::PeerConflict(_) | Self::Unsettled { .. } => "ERESOLVE",
             Self::Platform { .. } => "EBADPLATFORM",
             Self::Engine { .. } => "EBADENGINE",
             Self::DuplicateWorkspace { .. } => "EDUPLICATEWORKSPACE",
@@ -119,7 +127,10 @@ impl ResolveError {
     #[must_use]
     pub fn chain(&self) -> &[Dependent] {
         match self {
-            Self::Manifest { chain, .. } | Self::Platform { chain, .. } | Self::Engine { chain, .. } => chain,
+            Self::Manifest { chain, .. }
+            | Self::Unsettled { chain, .. }
+            | Self::Platform { chain, .. }
+            | Self::Engine { chain, .. } => chain,
             _ => &[],
         }
     }

@@ -12,6 +12,13 @@ use utoo_types::{PackageName, Packument, PickOptions, Spec, SpecKind, pick};
 use crate::cache::ManifestCache;
 use crate::registry::ManifestJob;
 
+/// What a guess is made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known<'k> {
+    pub(crate) cache: &'k ManifestCache,
+    pub(crate) pick: &'k PickOptions,
+}
+
 /// The state of the guess: what was wanted of which name, and what has been followed.
 #[derive(Debug, Default)]
 pub(crate) struct Prefetch {
@@ -27,8 +34,7 @@ impl Prefetch {
         &mut self,
         name: &PackageName,
         spec: &Arc<str>,
-        pick_options: &PickOptions,
-        cache: &ManifestCache,
+        known: Known<'_>,
         jobs: &mut Vec<ManifestJob>,
     ) {
         let mut stack = vec![(name.clone(), Arc::clone(spec))];
@@ -37,8 +43,8 @@ impl Prefetch {
                 continue;
             }
             let Some((name, kind)) = registry_want(&name, &spec) else { continue };
-            match cache.packument(&name) {
-                Some(Ok(packument)) => self.expand(packument, &kind, pick_options, &mut stack),
+            match known.cache.packument(&name) {
+                Some(Ok(packument)) => self.expand(packument, &kind, known.pick, &mut stack),
                 Some(Err(_)) => {}
                 None => {
                     jobs.push(ManifestJob::Version { name: name.clone(), spec });
@@ -49,20 +55,14 @@ impl Prefetch {
     }
 
     /// A packument arrived: everyone who waited for it is followed.
-    pub(crate) fn arrived(
-        &mut self,
-        packument: &Packument,
-        pick_options: &PickOptions,
-        cache: &ManifestCache,
-        jobs: &mut Vec<ManifestJob>,
-    ) {
+    pub(crate) fn arrived(&mut self, packument: &Packument, known: Known<'_>, jobs: &mut Vec<ManifestJob>) {
         let name = packument.name().clone();
         let mut next = Vec::new();
         for kind in self.waiting.remove(&name).unwrap_or_default() {
-            self.expand(packument, &kind, pick_options, &mut next);
+            self.expand(packument, &kind, known.pick, &mut next);
         }
         for (name, spec) in next {
-            self.want(&name, &spec, pick_options, cache, jobs);
+            self.want(&name, &spec, known, jobs);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::cache::ManifestCache;
 use crate::error::ResolveError;
 use crate::load::Project;
 use crate::options::ResolveOptions;
-use crate::prefetch::Prefetch;
+use crate::prefetch::{Known, Prefetch};
 use crate::registry::{Documents, ManifestJob, ManifestJobDone, Registry, RegistryError};
 use crate::resolver::{Chosen, Resolution, Resolver};
 
@@ -56,7 +56,7 @@ pub async fn resolve<R: Registry>(
         resolver.take_chosen().into_iter().for_each(|chosen| on_event(ResolveEvent::Chosen(chosen)));
         for job in wants {
             if let ManifestJob::Version { name, spec } = &job {
-                prefetch.want(name, spec, &options.pick, &cache, &mut jobs);
+                prefetch.want(name, spec, Known { cache: &cache, pick: &options.pick }, &mut jobs);
             }
             jobs.push(job);
         }
@@ -70,7 +70,7 @@ pub async fn resolve<R: Registry>(
         // Everything that is there already is taken in before the placer looks again.
         loop {
             accept(answer, &mut cache, &mut on_event, |packument, cache| {
-                prefetch.arrived(packument, &options.pick, cache, &mut jobs);
+                prefetch.arrived(packument, Known { cache, pick: &options.pick }, &mut jobs);
             });
             dispatch(&mut jobs, registry, &cache, &mut asked, |job| {
                 on_event(ResolveEvent::Wanted(&job));

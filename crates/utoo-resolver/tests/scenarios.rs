@@ -1,6 +1,8 @@
 //! Every scenario that is one plain `utoo install`, resolved in memory, against npm's recorded lockfile.
 //! (The ones with other commands run through the real binary in utoo-cli's tests.)
 
+#![allow(clippy::unwrap_used, clippy::unreachable, reason = "a test may panic")]
+
 use std::path::Path;
 use std::sync::Arc;
 

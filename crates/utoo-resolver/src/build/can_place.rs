@@ -85,7 +85,7 @@ impl Judge<'_> {
         }
         match current {
             Some(current) => self.against(current),
-            None => self.into_free_place(name),
+            None => self.judge_free_place(name),
         }
     }
 
@@ -183,7 +183,7 @@ impl Judge<'_> {
     }
 
     /// Nothing of the name stands here; but what is found further up may be in use from below.
-    fn into_free_place(&mut self, name: Name) -> Verdict {
+    fn judge_free_place(&mut self, name: Name) -> Verdict {
         let (tree, target, dep) = (self.tree, self.target, self.question.dep);
         if target != tree.edge(self.question.entry).from
             && let Some(current) = tree.resolve(target, name)

@@ -102,7 +102,7 @@ impl Builder<'_> {
         let spec = Arc::clone(self.tree.interner.want_text(want));
         let job = ManifestJob::Version { name: name.clone(), spec };
         match cache.version(&job) {
-            Some(Ok(manifest)) => self.add_picked(&name, Arc::clone(manifest)),
+            Some(Ok(manifest)) => self.add_picked(&name, manifest),
             Some(Err(error)) => Ok(Found::Failed(error)),
             None => self.missing(job),
         }
@@ -110,7 +110,7 @@ impl Builder<'_> {
 
     /// Takes a registry's manifest in. One that answers to another name than was asked is an attack or a broken
     /// registry, and neither may decide where files go.
-    fn add_picked(&mut self, name: &PackageName, manifest: Arc<Manifest>) -> Result<Found, Stop> {
+    fn add_picked(&mut self, name: &PackageName, manifest: &Arc<Manifest>) -> Result<Found, Stop> {
         if manifest.name != *name {
             let message = format!("the registry's manifest for {name} is named {}", manifest.name);
             return Ok(Found::Failed(Arc::new(RegistryError::new(
@@ -119,13 +119,13 @@ impl Builder<'_> {
                 message,
             ))));
         }
-        let package = self.tree.interner.add_version(&manifest);
+        let package = self.tree.interner.add_version(manifest);
         let origin = manifest.dist.as_ref().map(|dist| Origin {
             resolved: (!dist.tarball.is_empty()).then(|| Arc::clone(&dist.tarball)),
             integrity: dist.integrity.clone(),
         });
         self.origins.entry(package).or_insert_with(|| origin.unwrap_or_default());
-        self.refuse_unsupported(&manifest)?;
+        self.refuse_unsupported(manifest)?;
         Ok(Found::Package(package))
     }
 
@@ -138,7 +138,7 @@ impl Builder<'_> {
     ) -> Result<Found, Stop> {
         match self.tree.interner.find_version(id, candidate.version_text()) {
             Some(package) => Ok(Found::Package(package)),
-            None => self.add_picked(name, Arc::new(candidate.manifest())),
+            None => self.add_picked(name, &Arc::new(candidate.manifest())),
         }
     }
 

@@ -103,7 +103,14 @@ pub(crate) struct Builder<'o> {
     pub(crate) warnings: Vec<Warning>,
     /// Whether anything was placed or replaced.
     pub(crate) changed: bool,
+    turns: usize,
+    /// How many peer sets are being put together inside one another.
+    nested_sets: u32,
 }
+
+/// A tree takes little more than one turn a package (alotta-files: 1.1). One that takes this many has packages in it
+/// that push each other aside for ever, which happens where a peer cannot be had at all.
+const TURNS_PER_PACKAGE: usize = 20;
 
 impl<'o> Builder<'o> {
     pub(crate) fn new(tree: Tree, options: &'o ResolveOptions) -> Self {
@@ -125,6 +132,8 @@ impl<'o> Builder<'o> {
             placed: Vec::new(),
             warnings: Vec::new(),
             changed: false,
+            turns: 0,
+            nested_sets: 0,
         }
     }
 
@@ -185,6 +194,7 @@ impl<'o> Builder<'o> {
         let problems = self.problem_edges(node);
         self.look_ahead(node, &problems, cache)?;
         self.tree.begin();
+        self.nested_sets = 0;
         let failures = self.failures.len();
         let mut tasks = match self.candidates_for(node, &problems, cache) {
             Ok(tasks) => tasks,
@@ -196,6 +206,10 @@ impl<'o> Builder<'o> {
         };
         self.tree.commit();
         self.seen.insert(node);
+        self.turns += 1;
+        if self.turns > TURNS_PER_PACKAGE * (self.found.len() + 50) {
+            return Err(self.unsettled(node).into());
+        }
         tasks.sort_by(|a, b| self.compare_names(self.tree.edge(a.0).name, self.tree.edge(b.0).name));
         for (edge, dep) in tasks {
             self.place_and_queue(edge, dep)?;
@@ -263,7 +277,7 @@ impl<'o> Builder<'o> {
                 None => {
                     let mut required = FxHashSet::from_iter([edge.from]);
                     let parent = edge.is_peer().then_some(root);
-                    self.node_from_edge(id, parent, None, &mut required, cache)?
+                    self.node_from_edge(id.into(), parent, &mut required, cache)?
                 }
             };
             tasks.push((id, dep));
@@ -363,6 +377,14 @@ impl<'o> Builder<'o> {
             if self.tree.is_live(node) && (self.tree.node(node).parent.is_some() || folder) {
                 self.tree.remove(node);
             }
+        }
+    }
+
+    /// Why the placement goes round in circles: a manifest that failed, if one did.
+    fn unsettled(&self, node: NodeId) -> ResolveError {
+        match self.failures.first() {
+            Some(&failed) => self.load_error(failed),
+            None => ResolveError::Unsettled { package: self.describe(node), chain: self.dependents_of(node) },
         }
     }
 

@@ -10,15 +10,31 @@ use crate::tree::{EdgeId, EdgeKind, NodeId, NodeKind};
 /// Nodes that the asking node cannot do without; a conflict among them is an error, one elsewhere may wait.
 type Required = FxHashSet<NodeId>;
 
+/// Peers of peers: real trees nest a dozen. Versions that name each other as peers in a circle nest without end.
+const MAX_NESTED_SETS: u32 = 200;
+
+/// On whose behalf a candidate is chosen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) edge: EdgeId,
+    /// A peer's edge of the same name, which should be satisfied too.
+    pub(super) second: Option<EdgeId>,
+}
+
+impl From<EdgeId> for Asked {
+    fn from(edge: EdgeId) -> Self {
+        Self { edge, second: None }
+    }
+}
+
 impl Builder<'_> {
-    /// Makes the candidate for `edge` in `parent`, or in a fresh virtual root, and its peers next to it. If
-    /// `second` is given and the first choice does not satisfy it, the choice for `second` is taken, provided
-    /// that it satisfies `edge` as well.
+    /// Makes the candidate for an edge in `parent`, or in a fresh virtual root, and its peers next to it. If the
+    /// first choice does not satisfy the second edge, the choice for that one is taken, provided that it
+    /// satisfies the first as well.
     pub(super) fn node_from_edge(
         &mut self,
-        edge: EdgeId,
+        Asked { edge, second }: Asked,
         parent: Option<NodeId>,
-        second: Option<EdgeId>,
         required: &mut Required,
         cache: &ManifestCache,
     ) -> Result<NodeId, Stop> {
@@ -43,7 +59,12 @@ impl Builder<'_> {
         if requires(edge) || second.is_some_and(requires) {
             required.insert(node);
         }
+        self.nested_sets += 1;
+        if self.nested_sets > MAX_NESTED_SETS {
+            return Err(self.unsettled(from).into());
+        }
         self.load_peer_set(node, required, cache)?;
+        self.nested_sets -= 1;
         Ok(node)
     }
 
@@ -138,19 +159,20 @@ impl Builder<'_> {
         let conflict_ok = self.conflict_ok(mine);
         let Some(current) = self.tree.edge(edge).to else {
             let Some(parent_edge) = parent_edge else {
-                self.node_from_edge(edge, Some(root), None, required, cache)?;
+                self.node_from_edge(edge.into(), Some(root), required, cache)?;
                 return Ok(());
             };
-            self.node_from_edge(parent_edge, Some(root), Some(edge), required, cache)?;
+            let asked = Asked { edge: parent_edge, second: Some(edge) };
+            self.node_from_edge(asked, Some(root), required, cache)?;
             if self.tree.edge(edge).is_valid() || conflict_ok || !required.contains(&node) {
                 return Ok(());
             }
             return Err(self.set_conflict(edge, Some(parent_edge)).into());
         };
         // What is there does not satisfy this peer; would what satisfies it do for the others as well?
-        let dep = self.node_from_edge(edge, None, None, required, cache)?;
+        let dep = self.node_from_edge(edge.into(), None, required, cache)?;
         if self.tree.can_replace(dep, current, &[]) {
-            self.node_from_edge(edge, Some(root), None, required, cache)?;
+            self.node_from_edge(edge.into(), Some(root), required, cache)?;
             return Ok(());
         }
         if conflict_ok || !required.contains(&self.tree.edge(edge).from) {

@@ -238,6 +238,11 @@ impl Builder<'_> {
     /// Puts `placed` where `old` stands, and removes what only `old` needed and the peer sets that do not go
     /// with the new one and can be placed deeper.
     fn replace_old(&mut self, old: NodeId, placed: NodeId, target: NodeId, outcome: &mut Outcome) {
+        // What could not be loaded ends the build or is taken out again; nothing has to make room for it.
+        if self.tree.node(placed).failure.is_some() {
+            self.tree.replace(old, placed);
+            return;
+        }
         let dropped = self.only_needed_by(old, placed);
         let pruned = self.displaced_peer_sets(old, placed, target);
         self.tree.replace(old, placed);
