@@ -1,6 +1,8 @@
 //! The rules of the repository that no compiler checks: who may depend on whom, what the map names, how long a file may
 //! grow, what must not be written down.
 
+#![expect(clippy::expect_used, reason = "a test that cannot read the repository has failed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;

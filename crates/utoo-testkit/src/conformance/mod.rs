@@ -48,6 +48,11 @@ pub struct Options {
 /// Runs all cases; `progress` gets a line for each as it ends.
 pub fn run(options: &Options, progress: &mut (dyn Write + Send)) -> Result<Report, CaseError> {
     let cases = Case::load_all(&options.fixtures, &options.filter)?;
+    for name in project_case::without_snapshot(&options.fixtures.join("projects"))? {
+        if name.contains(&options.filter) {
+            let _ = writeln!(progress, "{name}: no snapshot of a registry, left to scripts/check");
+        }
+    }
     let npm = match options.against {
         Against::Recorded => None,
         Against::Npm | Against::Update => Some(Npm::find()?),

@@ -8,6 +8,7 @@
 //! ```
 //!
 //! Snapshots hold no tarballs but those that resolution itself opens, so projects are resolved without an install.
+//! A project without a snapshot is no case: `scripts/check` installs it from a live registry.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,15 +36,11 @@ pub struct ProjectCase {
 
 impl ProjectCase {
     pub(super) fn load_all(dir: &Path) -> Result<Vec<Self>, CaseError> {
-        let mut cases = Vec::new();
-        for path in entries(dir)? {
-            if path.join("registry").is_dir() {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                cases.push(Self { name: format!("projects/{name}"), dir: path });
-            }
-        }
-        cases.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(cases)
+        Ok(all(dir)?.into_iter().filter(Self::has_snapshot).collect())
+    }
+
+    fn has_snapshot(&self) -> bool {
+        self.dir.join("registry").is_dir()
     }
 
     pub(super) fn name(&self) -> &str {
@@ -98,6 +95,24 @@ impl ProjectCase {
         copy(&self.dir, &self.dir, &project)?;
         Ok(project)
     }
+}
+
+fn all(dir: &Path) -> Result<Vec<ProjectCase>, CaseError> {
+    let mut projects = Vec::new();
+    for path in entries(dir)? {
+        if path.join(PACKAGE_JSON).is_file() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            projects.push(ProjectCase { name: format!("projects/{name}"), dir: path });
+        }
+    }
+    projects.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(projects)
+}
+
+/// The names of the projects that are no cases.
+pub(super) fn without_snapshot(dir: &Path) -> Result<Vec<String>, CaseError> {
+    let projects = all(dir)?.into_iter();
+    Ok(projects.filter(|project| !project.has_snapshot()).map(|project| project.name).collect())
 }
 
 fn npm_lines() -> [Vec<String>; 1] {
