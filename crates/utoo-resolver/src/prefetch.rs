@@ -78,7 +78,12 @@ impl Prefetch {
         if !self.expanded.insert(key) {
             return;
         }
+        // Bundled names may be nobody's in the registry, or somebody else's: they are never asked for.
+        let bundle = candidate.has_bundle().then(|| candidate.manifest().bundle_dependencies);
         for (name, spec, _) in candidate.dependencies() {
+            if bundle.as_ref().is_some_and(|bundle| bundle.contains(name)) {
+                continue;
+            }
             next.push((PackageName::new_unchecked(name), Arc::from(spec)));
         }
     }

@@ -153,6 +153,11 @@ impl<'a> Candidate<'a> {
         })
     }
 
+    /// Whether the version's tarball brings dependencies along, so that not all of them come from the registry.
+    pub fn has_bundle(&self) -> bool {
+        self.passed().any(|(field, json)| field == Passed::Bundle && !matches!(json, "false" | "null" | "[]"))
+    }
+
     /// Decodes the version.
     pub fn manifest(&self) -> Manifest {
         let text = self.version_text();
