@@ -1,5 +1,7 @@
 //! Bytes that are not what was promised: refused by name, and nothing of them stays.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a failure is the answer")]
+
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! An install that has nothing to do does nothing; and whatever gives it something to do is noticed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a failure is the answer")]
+
 mod common;
 
 use std::collections::BTreeMap;

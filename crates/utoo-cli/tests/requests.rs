@@ -1,5 +1,7 @@
 //! What utoo asks a registry for, with the server's log as witness.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a failure is the answer")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@
 //! many are inflated as rayon has threads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -62,6 +62,14 @@ struct Inner<S> {
     bytes: AtomicU64,
     events: EventSink,
     tasks: Mutex<FxHashMap<TaskKey, Task>>,
+    /// Whether packages may still be unpacked; read-locked by those who do.
+    gate: RwLock<Gate>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Open,
+    Closed,
 }
 
 /// What makes two requests one: the content where it is known, else the place.
@@ -90,14 +98,34 @@ pub(crate) enum Progress {
     Done(Obtained),
 }
 
+impl<S> Downloads<S> {
+    /// Waits for what is being unpacked, lets nothing more in, and takes this process's folder out of the store: after an
+    /// error, downloads are still under way when the process ends.
+    pub(crate) fn close(&self) {
+        *self.shared.gate.write().unwrap_or_else(PoisonError::into_inner) = Gate::Closed;
+        self.shared.store.end_session();
+    }
+}
+
 impl<S: TarballSource> Downloads<S> {
     pub(crate) fn new(source: Arc<S>, store: Store, limits: Limits, events: EventSink) -> Self {
         let slots = Semaphore::new(limits.downloads.max(1));
         let (held, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
         let released = Notify::new();
-        let tasks = Mutex::default();
+        let (tasks, gate) = (Mutex::default(), RwLock::new(Gate::Open));
         Self {
-            shared: Arc::new(Inner { source, store, limits, slots, held, released, bytes, events, tasks }),
+            shared: Arc::new(Inner {
+                source,
+                store,
+                limits,
+                slots,
+                held,
+                released,
+                bytes,
+                events,
+                tasks,
+                gate,
+            }),
         }
     }
 
@@ -150,13 +178,21 @@ impl<S: TarballSource> Inner<S> {
         }
         let body = self.fetch(&request).await?;
         let length = body.len() as u64;
-        let (store, wanted) = (self.store.clone(), request.clone());
-        let stored = on_rayon(&request, move || store.insert(&wanted, &body)).await;
+        let (inner, wanted) = (self.clone(), request.clone());
+        let stored = on_rayon(&request, move || inner.unpack(&wanted, &body)).await;
         self.held.fetch_sub(length, Ordering::AcqRel);
         self.released.notify_waiters();
         let stored = stored??;
         (self.events)(InstallEvent::Downloaded { package: request.label().into(), bytes: length });
         Ok(Obtained { stored, downloaded: Some(length) })
+    }
+
+    fn unpack(&self, request: &PackageRequest, body: &[u8]) -> Result<StoredPackage> {
+        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        match *gate {
+            Gate::Open => self.store.insert(request, body),
+            Gate::Closed => Err(InstallError::Cancelled { package: request.label() }),
+        }
     }
 
     /// Fetches a body, which counts as held from then on.

@@ -268,6 +268,13 @@ impl<S: TarballSource> Installer<S> {
     }
 }
 
+impl<S> Drop for Installer<S> {
+    /// Downloads that nobody waits for any more (a failed install, a prefetch too many) leave nothing half-made.
+    fn drop(&mut self) {
+        self.downloads.close();
+    }
+}
+
 /// What of a request is needed after the tree was taken out of it.
 pub(crate) struct RestOfRequest {
     pub(crate) completion: Completion,

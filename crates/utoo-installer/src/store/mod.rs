@@ -156,6 +156,11 @@ impl Store {
         session::remove_abandoned(&self.shared.root.join("tmp"));
     }
 
+    /// Removes this process's folder under `tmp`, if nothing is on its way in. The next package begins another one.
+    pub(crate) fn end_session(&self) {
+        self.shared.session.end();
+    }
+
     /// Takes a damaged entry out of sight and removes it. What cannot be removed (a read-only cache) stays.
     pub fn discard(&self, key: &StoreKey) {
         let entry = self.entry(key);

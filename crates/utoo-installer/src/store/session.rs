@@ -38,6 +38,16 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Removes the folder, unless there is something in it.
+    pub(super) fn end(&self) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = live.take_if(|session| std::fs::remove_dir(&session.folder).is_ok()) {
+            let _ = std::fs::remove_file(session.lock.path());
+        }
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         let live = self.live.get_mut().unwrap_or_else(PoisonError::into_inner);
