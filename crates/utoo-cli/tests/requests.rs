@@ -146,6 +146,25 @@ fn without_node_modules_everything_comes_from_the_store() {
     assert_eq!((asked(&project), project.lock(), project.tree()), (nothing(), lock, tree));
 }
 
+/// A lockfile without addresses: what the store has needs none, what it lacks is where the registry's document says.
+#[test]
+fn a_lockfile_without_resolved_is_installed_from_store_and_registry() {
+    let project = project(HOUR);
+    project.write(".npmrc", "omit-lockfile-registry-resolved=true\ncache-dir=cache\n").unwrap();
+    done(&project, "install");
+    let (lock, tree, _) = (project.lock(), project.tree(), taken(&project));
+    assert!(!lock.as_ref().unwrap().contains(".tgz"));
+    remove(&project, &["node_modules"]);
+    done(&project, "install");
+    assert_eq!((asked(&project), project.lock(), project.tree()), (nothing(), lock.clone(), tree.clone()));
+    remove(&project, &["node_modules", "cache/store"]);
+    done(&project, "install");
+    assert_eq!((asked(&project), project.lock(), project.tree()), (once(TARBALLS), lock, tree.clone()));
+    remove(&project, &["node_modules", "cache/store"]);
+    done(&project, "ci");
+    assert_eq!((asked(&project), project.tree()), (once(TARBALLS), tree));
+}
+
 #[test]
 fn deps_within_max_age_asks_for_nothing() {
     let project = project(HOUR);

@@ -20,7 +20,7 @@ use crate::link::{LinkFailure, Linking, link_package};
 use crate::lock::ModulesLock;
 use crate::place::{Places, Publisher, Staged};
 use crate::plan::{Action, DiskState, Plan, Shape, Step, is_below};
-use crate::select::{Selection, base_of, label_of};
+use crate::select::{Selection, base_of};
 use crate::source::{PackageRequest, TarballSource};
 use crate::store::{PackageIndex, StoreKey, StoredPackage};
 use crate::{InstallError, Result};
@@ -234,21 +234,18 @@ fn commands_in(job: &Job, location: &Arc<str>, stored: &StoredPackage) -> Vec<St
 fn request_for(job: &Job, at: usize) -> Result<PackageRequest> {
     let location = &job.plan.steps[at].location;
     let entry = &job.tree.packages[location];
-    let Some(resolved) = entry.resolved.clone() else {
-        return Err(InstallError::Location {
-            location: location.clone(),
-            reason: format!(
-                "{} has no \"resolved\", so nobody knows where to get it",
-                label_of(location, entry)
-            ),
-        });
+    let name = package_name(location, entry);
+    let resolved = match (&entry.resolved, &entry.version) {
+        (Some(resolved), _) => resolved.clone(),
+        (None, Some(version)) => format!("npm:{name}@{version}").into(),
+        (None, None) => {
+            let reason =
+                "it has neither \"resolved\" nor \"version\", so nobody knows where to get it".to_owned();
+            return Err(InstallError::Location { location: location.clone(), reason });
+        }
     };
-    Ok(PackageRequest {
-        name: package_name(location, entry),
-        version: entry.version.clone().unwrap_or_else(|| "".into()),
-        resolved,
-        integrity: entry.integrity.clone(),
-    })
+    let version = entry.version.clone().unwrap_or_else(|| "".into());
+    Ok(PackageRequest { name, version, resolved, integrity: entry.integrity.clone() })
 }
 
 /// The package's own name: its location's, unless it is an alias.

@@ -13,7 +13,8 @@ pub struct PackageRequest {
     pub name: PackageName,
     /// The version, for messages; empty where it is not known.
     pub version: Arc<str>,
-    /// What the lockfile has as `resolved`: a URL, `file:…`, or `git+ssh://…#<commit>`.
+    /// What the lockfile has as `resolved`: a URL, `file:…`, or `git+ssh://…#<commit>`. Where it has none
+    /// (`omit-lockfile-registry-resolved`): `npm:<name>@<version>`, the registry's package of that name and version.
     pub resolved: Arc<str>,
     /// What the bytes must be; `None` for sources that promise nothing.
     pub integrity: Option<Integrity>,
@@ -34,7 +35,7 @@ impl PackageRequest {
 pub struct TarballRequest {
     /// Whose tarball it is: credentials and messages go by it.
     pub name: PackageName,
-    /// What the lockfile has as `resolved`.
+    /// Where it is, as in [`PackageRequest::resolved`].
     pub resolved: Arc<str>,
     /// What is expected; for sources that keep tarballs by content. The installer verifies, not the source.
     pub integrity: Option<Integrity>,

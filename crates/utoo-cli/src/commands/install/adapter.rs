@@ -10,7 +10,7 @@ use utoo_registry::{UnifiedRegistry, bundled_in_folder};
 use utoo_resolver::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError,
 };
-use utoo_types::{Integrity, PackageName};
+use utoo_types::{Dist, PackageName};
 
 /// Tarballs from wherever `resolved` says.
 pub(super) struct Tarballs {
@@ -47,24 +47,38 @@ impl TarballSource for Tarballs {
 }
 
 impl Tarballs {
-    /// A tarball that comes without an integrity (the lockfile lost it, or never had it) is held to the one in the
-    /// registry's document, before anyone gets to see it. npm takes such a tarball unseen.
+    /// A tarball whose address is not known (`npm:`) is the one of the registry's document. One that comes without an
+    /// integrity (the lockfile lost it, or never had it) is held to that in the document, before anyone gets to see it;
+    /// npm takes such a tarball unseen.
     async fn fetch_tarball(&self, request: &TarballRequest) -> Result<Bytes, RegistryError> {
-        let wanted = utoo_registry::TarballRequest {
-            url: request.resolved.clone(),
-            name: request.name.clone(),
-            integrity: request.integrity.clone(),
+        let TarballRequest { name, resolved, integrity } = request;
+        let version =
+            resolved.strip_prefix("npm:").and_then(|spec| spec.rsplit_once('@')).map(|(_, version)| version);
+        let dist = match (version, integrity) {
+            (None, Some(_)) => None,
+            (None, None) => {
+                // Only versions that stand in the address are worth decoding.
+                let may_be = |text: &str| resolved.contains(text);
+                self.dist(name, may_be, |dist| file_of(&dist.tarball) == file_of(resolved)).await?
+            }
+            (Some(version), _) => {
+                Some(self.dist(name, |text| text == version, |_| true).await?.ok_or_else(|| {
+                    let message = format!("the registry has no version {version} of {name}");
+                    RegistryError::new("ETARGET", ErrorCategory::NotFound, message)
+                })?)
+            }
         };
-        if request.integrity.is_some() {
-            return self.registry.fetch_tarball(&wanted).await;
-        }
-        let promised = self.promised(&request.name, &request.resolved).await?;
+        let address = match (&dist, version) {
+            (Some(dist), Some(_)) => dist.tarball.clone(),
+            _ => resolved.clone(),
+        };
+        let wanted =
+            utoo_registry::TarballRequest { url: address, name: name.clone(), integrity: integrity.clone() };
         let tarball = self.registry.fetch_tarball(&wanted).await?;
-        match promised {
-            Some(promised) if !promised.verifies(&tarball) => {
+        match dist.and_then(|dist| dist.integrity) {
+            Some(promised) if integrity.is_none() && !promised.verifies(&tarball) => {
                 let message = format!(
-                    "the tarball of {} is not what the registry's document promises: wanted {promised}",
-                    request.name
+                    "the tarball of {name} is not what the registry's document promises: wanted {promised}"
                 );
                 Err(RegistryError::new("EINTEGRITY", ErrorCategory::Precondition, message))
             }
@@ -72,20 +86,21 @@ impl Tarballs {
         }
     }
 
-    /// What the registry says of the tarball at this address; nothing for one that it does not know.
-    async fn promised(&self, name: &PackageName, resolved: &str) -> Result<Option<Integrity>, RegistryError> {
+    /// What the registry says of the tarball of the first version that fits; nothing for what it does not know.
+    async fn dist(
+        &self,
+        name: &PackageName,
+        may_be: impl Fn(&str) -> bool,
+        is: impl Fn(&Dist) -> bool,
+    ) -> Result<Option<Dist>, RegistryError> {
         let packument = match self.registry.execute(ManifestJob::Full { name: name.clone() }).await {
             Ok(ManifestJobDone::Full(packument)) => packument,
             Ok(_) => return Ok(None),
             Err(error) if error.category == ErrorCategory::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        // Only versions that stand in the address are worth decoding.
-        let candidates =
-            packument.candidates().filter(|candidate| resolved.contains(candidate.version_text()));
-        let dists = candidates.filter_map(|candidate| candidate.manifest().dist);
-        let mut known = dists.filter(|dist| file_of(&dist.tarball) == file_of(resolved));
-        Ok(known.next().and_then(|dist| dist.integrity))
+        let candidates = packument.candidates().filter(|candidate| may_be(candidate.version_text()));
+        Ok(candidates.filter_map(|candidate| candidate.manifest().dist).find(is))
     }
 }
 
