@@ -160,10 +160,13 @@ fn scripts_of_the_project_run_and_their_failure_is_ours() {
     let project = project(r#"{"name": "app", "scripts": {"postinstall": "echo ran > ran.txt"}}"#);
     done(&project, "install");
     assert_eq!(project.read("ran.txt").as_deref(), Some("ran\n"));
-    project.write("package.json", r#"{"name": "app", "scripts": {"postinstall": "exit 9"}}"#).unwrap();
+    let failing = r#"{"name": "app", "scripts": {"postinstall": "exit 9"}, "dependencies": {"left": "*"}}"#;
+    project.write("package.json", failing).unwrap();
     let document = document(&project, "install");
     assert_eq!(document["error"]["code"], "ELIFECYCLE");
     assert_eq!(document["error"]["exitCode"], 9);
+    // What was resolved is written before a script gets the chance to fail.
+    assert!(project.lock().unwrap().contains("node_modules/left"));
     done(&project, "install --ignore-scripts");
 }
 

@@ -106,6 +106,25 @@ impl InstallRequest {
     }
 }
 
+/// A tree that stands, and whose scripts have not run. The project stays locked as long as it lives.
+pub struct Built {
+    installed: Installed,
+    job: Arc<Job>,
+    rest: RestOfRequest,
+}
+
+impl Built {
+    /// The tree as installed, completed as the request said.
+    pub fn tree(&self) -> &Lockfile {
+        &self.installed.tree
+    }
+
+    /// What was made, kept and removed; the scripts are not in it yet.
+    pub fn summary(&self) -> &InstallSummary {
+        &self.installed.summary
+    }
+}
+
 /// Which entries of the tree get from the unpacked package what they lack. npm reads full metadata and learns from a
 /// tarball one thing only, that a binding.gyp implies an install script; abbreviated metadata lacks the `license` too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +203,17 @@ impl<S: TarballSource> Installer<S> {
     /// [`InstallError`]. Whatever the error, each package's folder is then absent or whole, and the next install goes on
     /// from there.
     pub async fn install(&self, request: InstallRequest) -> Result<Installed> {
+        let built = self.build(request).await?;
+        self.run_scripts(built).await
+    }
+
+    /// [`Installer::install`] up to the scripts, so that the caller can write package.json and the lockfile before
+    /// somebody's script gets the chance to fail.
+    ///
+    /// # Errors
+    ///
+    /// As [`Installer::install`].
+    pub async fn build(&self, request: InstallRequest) -> Result<Built> {
         let started = Instant::now();
         let options = self.options.clone();
         let prepared = blocking(move || Prepared::new(&options, request)).await?;
@@ -198,9 +228,20 @@ impl<S: TarballSource> Installer<S> {
                 .map(|(tree, folders)| (tree, folders, made, prepared.request))
         });
         let (tree, folders, made, rest) = finished.await?;
-        let mut summary = self.summary(&job, &made);
-        summary.scripts_run = self.run_scripts(&job, &tree, &rest, &mut summary).await?;
-        Ok(Installed { summary, tree, folders })
+        let summary = self.summary(&job, &made);
+        Ok(Built { installed: Installed { summary, tree, folders }, job, rest })
+    }
+
+    /// Runs the scripts of what was built.
+    ///
+    /// # Errors
+    ///
+    /// [`InstallError`] when one fails; `node_modules` is whole all the same.
+    pub async fn run_scripts(&self, built: Built) -> Result<Installed> {
+        let Built { mut installed, job, rest } = built;
+        let Installed { summary, tree, .. } = &mut installed;
+        summary.scripts_run = self.run_all_scripts(&job, tree, &rest, summary).await?;
+        Ok(installed)
     }
 
     fn summary(&self, job: &Job, made: &Made) -> InstallSummary {
@@ -219,7 +260,7 @@ impl<S: TarballSource> Installer<S> {
         }
     }
 
-    async fn run_scripts(
+    async fn run_all_scripts(
         &self,
         job: &Job,
         tree: &Lockfile,

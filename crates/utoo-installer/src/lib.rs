@@ -49,7 +49,7 @@ pub use events::{EventSink, InstallEvent, InstallSummary, SkippedScript, Stage};
 pub use facts::PackageFacts;
 pub use fetch::Limits;
 pub use inflate::{BOMB_FLOOR, BOMB_RATIO};
-pub use installer::{BinLinks, Completion, InstallRequest, Installed, Installer, InstallerOptions};
+pub use installer::{BinLinks, Built, Completion, InstallRequest, Installed, Installer, InstallerOptions};
 pub use lifecycle::{DenyAll, RootScripts, ScriptCandidate, ScriptPolicy, Verdict};
 pub use scripts::{KEPT_OUTPUT, ScriptCall, ScriptEnd, ScriptOutput, ScriptRunner, ScriptSetup};
 pub use select::PlatformCheck;

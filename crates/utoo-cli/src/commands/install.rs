@@ -4,7 +4,8 @@
 //! 2. [`request`]: what the words ask to add or remove, as edits of package.json.
 //! 3. [`resolve`]: the ideal tree; what is chosen is fetched at once.
 //! 4. the installer fills `node_modules`.
-//! 5. [`save`]: package.json and the lockfile, if they changed, after everything else succeeded.
+//! 5. [`save`]: package.json and the lockfile, if they changed.
+//! 6. the scripts of the project and its workspaces.
 
 mod adapter;
 mod inputs;
@@ -18,8 +19,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use utoo_installer::{
-    BinLinks, EventSink, InstallEvent, InstallRequest, Installed, Installer, InstallerOptions, PlatformCheck,
-    RootScripts, Stage, Store, record_state,
+    BinLinks, Built, EventSink, InstallEvent, InstallRequest, Installed, Installer, InstallerOptions,
+    PlatformCheck, RootScripts, Stage, Store, record_state,
 };
 use utoo_lockfile::Lockfile;
 use utoo_registry::UnifiedRegistry;
@@ -74,8 +75,10 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         workspaces: inputs.workspace_locations(),
         root_scripts: if edits.is_empty() { RootScripts::All } else { RootScripts::DependenciesOnly },
     };
-    let installed = fill(&installer, request, &progress).await?;
-    let saved = save::save(context, &inputs, installed.tree.clone())?;
+    let built = fill(&installer, request, &progress).await?;
+    // Before the scripts, as npm: what was resolved is not lost when one of them fails.
+    let saved = save::save(context, &inputs, built.tree().clone())?;
+    let installed = installer.run_scripts(built).await?;
     finish(context, &inputs, &installed, &registry)?;
     Ok(summary::installed(context, &installed, saved))
 }
@@ -101,7 +104,8 @@ pub(super) fn ci(context: &Context) -> CliResult<Done> {
         let installer = installer(context, &registry, &progress);
         let mut request = InstallRequest::new(tree);
         request.workspaces = inputs.workspace_locations();
-        let installed = fill(&installer, request, &progress).await?;
+        let built = fill(&installer, request, &progress).await?;
+        let installed = installer.run_scripts(built).await?;
         finish(context, &inputs, &installed, &registry)?;
         Ok(summary::installed(context, &installed, save::Saved::default()))
     })?
@@ -111,15 +115,15 @@ async fn fill(
     installer: &Installer<Tarballs>,
     request: InstallRequest,
     progress: &Progress,
-) -> CliResult<Installed> {
+) -> CliResult<Built> {
     progress.begin(Phase::Fetching);
     let started = Instant::now();
-    let installed = installer.install(request).await?;
-    let summary = &installed.summary;
+    let built = installer.build(request).await?;
+    let summary = built.summary();
     let made = format!("{} packages", summary.added + summary.changed);
     progress.end(Phase::Linking, started, &made);
     progress.clear();
-    Ok(installed)
+    Ok(built)
 }
 
 /// Writes out what the registry's writer still holds, and remembers what this install went by.
