@@ -13,7 +13,7 @@ use utoo_benches::corpus::{Shape, shape_of, shapes_path, write_shapes};
 /// Writes benches/corpus/tarballs.txt.gz from the tarballs that a recording of scripts/bench holds.
 #[derive(Parser)]
 struct Cli {
-    /// The recording: .cache/bench/snapshots/<workload>.
+    /// The recording: `.cache/bench/snapshots/<workload>`.
     storage: PathBuf,
     /// One of this many packages is taken, in the order of their names.
     #[arg(long, default_value_t = 16)]
