@@ -57,7 +57,7 @@ struct Cli {
     /// The checkout with the workloads.
     #[arg(long, value_name = "DIR", default_value = ".", hide = true)]
     checkout: PathBuf,
-    /// Where the tables are written, as <workload>.md and <workload>.json [default: below the cache].
+    /// Where the tables are written, as `<workload>.md` and `<workload>.json` [default: below the cache].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
