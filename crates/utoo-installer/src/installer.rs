@@ -497,7 +497,8 @@ fn finish(
             &record::touched(&job.plan),
         )?;
     }
-    let removed: Vec<_> = job.plan.with(Action::Remove).map(|step| step.location.clone()).collect();
+    let removed = job.plan.with(Action::Remove).map(|step| &step.location);
+    let removed: Vec<_> = removed.chain(&job.disk.emptied).cloned().collect();
     place::remove_empty_folders(&job.project, &removed)?;
     mark(Stage::Bins, started);
     let started = Instant::now();

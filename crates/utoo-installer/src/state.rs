@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::HIDDEN_LOCKFILE;
 use crate::{InstallError, Result};
 
-const STATE_FILE: &str = "node_modules/.utoo-state";
+pub(crate) const STATE_FILE: &str = "node_modules/.utoo-state";
 const VERSION: u32 = 1;
 const MAX_BYTES: u64 = 16 << 20;
 

@@ -25,6 +25,7 @@ fn disk(listed: serde_json::Value, found: &[(&str, Found)]) -> DiskState {
         listed: lockfile(listed).packages.into_iter().collect(),
         found: found.iter().map(|(location, found)| ((*location).into(), found.clone())).collect(),
         obstacles: Vec::new(),
+        emptied: Vec::new(),
     }
 }
 
