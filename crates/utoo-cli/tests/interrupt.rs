@@ -236,7 +236,6 @@ fn a_warm_install_is_repaired() {
 
 /// Every package is there and most are replaced: what dies here dies between the old and the new.
 #[test]
-#[ignore = "a killed change of versions can leave a nested node_modules behind that nothing needs any more"]
 fn a_change_of_versions_is_repaired() {
     let project = project();
     done(&project, "install");

@@ -38,8 +38,8 @@ pub(crate) fn read(project: &Dir, tree: &Lockfile) -> Result<DiskState> {
     for parent in &parents {
         look.at_parent(parent)?;
     }
-    // The state file is there only after a run that came to its end.
-    if project.kind(STATE_FILE)?.is_none() {
+    // Only a run that came to its end leaves a state file with something in it.
+    if !matches!(project.read(STATE_FILE), Ok(Some(state)) if !state.is_empty()) {
         look.distrust_strangers(&parents)?;
     }
     Ok(look.disk)
