@@ -14,6 +14,8 @@ pub struct Dependent {
     pub location: String,
     /// The kind of the edge: `prod`, `dev`, `optional`, `peer`, `peerOptional`, `workspace`.
     pub kind: &'static str,
+    /// The name under which it asks: the key in its package.json.
+    pub dependency: String,
     /// What it asks for, as written in its manifest.
     pub spec: String,
 }

@@ -8,10 +8,14 @@
 //! 3. `build::Builder::finish`, `tree::flags` and `platform`: what failed and was optional is left out, what
 //!    nothing reaches is pruned, every node gets its marks, and what this platform cannot run becomes inert.
 //! 4. `lock`: the tree becomes the lockfile.
+//! 5. `graph`, if reasons were asked for: the tree as data, with what `build::record` wrote down on the way.
 //!
 //! [`Resolver`] is the core: it does no IO, spawns nothing, locks nothing and awaits nothing. [`resolve`] is the
 //! main loop around it: one task that owns the manifest cache, the jobs in flight and the tree, asks a
 //! [`Registry`] and guesses ahead (`prefetch`). The order in which answers come in never shows in the result.
+//!
+//! Where peers conflict, `fix` makes candidate edits of package.json from the conflict and tries each on the same
+//! core ([`find_fixes`]).
 //!
 //! Never here: a socket, a file, a clock, a thread, a lock, global state.
 //!
@@ -44,6 +48,8 @@
 mod build;
 mod cache;
 mod error;
+mod fix;
+mod graph;
 mod load;
 mod lock;
 mod options;
@@ -54,17 +60,19 @@ mod resolve;
 mod resolver;
 mod tree;
 
-pub use build::{ConflictEdge, ConflictNode, PeerConflict, Step, Warning};
+pub use build::{ConflictNode, Obstacle, PeerConflict, Step, Trial, TrialVerdict, Warning};
 pub use cache::ManifestCache;
 pub use error::{Dependent, ResolveError};
+pub use fix::{Bounds, Change, Edit, Fix, FixSearch, find_fixes};
+pub use graph::{Choice, EdgeProblem, Graph, GraphEdge, Origin, Place, PlaceKind};
 pub use load::{Folder, Project};
-pub use options::{Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, ResolveOptions};
+pub use options::{Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, Record, ResolveOptions};
 pub use registry::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, SourceManifest,
 };
-pub use resolve::{ResolveEvent, resolve};
+pub use resolve::{ResolveEvent, resolve, resolve_with};
 pub use resolver::{Chosen, Resolution, Resolver};
-pub use tree::EdgeKind;
+pub use tree::{DependencyEdge, EdgeKind};
 
 /// The example in the repository's README is compiled and run with this crate's.
 #[cfg(doctest)]

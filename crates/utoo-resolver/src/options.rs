@@ -56,6 +56,16 @@ pub enum EngineCheck {
     Strict,
 }
 
+/// Whether the reasons for each placement are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Record {
+    /// Nobody asks; nothing is kept and nothing is spent on it.
+    #[default]
+    Nothing,
+    /// Every place that was tried for a candidate, and what was in its way; [`crate::Resolution::graph`] tells.
+    Decisions,
+}
+
 /// The choices of one resolve. The default is what `npm install` does without flags.
 #[derive(Clone, Debug, Default)]
 pub struct ResolveOptions {
@@ -75,4 +85,6 @@ pub struct ResolveOptions {
     pub platform: Option<Platform>,
     /// Names whose dependents are resolved afresh, as `npm update <name>` does.
     pub update: Vec<PackageName>,
+    /// Whether the reasons for each placement are kept.
+    pub record: Record,
 }

@@ -28,7 +28,7 @@ pub(crate) fn check_platforms(
             if options.engines == EngineCheck::Strict {
                 return Err(engine_error(builder, node, &mismatch));
             }
-            let package = builder.describe(node);
+            let package = builder.tree.describe(node);
             builder.warnings.push(Warning::Engine {
                 package,
                 wanted: mismatch.wanted.clone(),
@@ -37,10 +37,10 @@ pub(crate) fn check_platforms(
         }
         if let Some(mismatch) = platform.filter(|_| options.conflicts != Conflicts::Force) {
             return Err(ResolveError::Platform {
-                package: builder.describe(node),
+                package: builder.tree.describe(node),
                 wanted: mismatch.wanted,
                 current: mismatch.current,
-                chain: builder.dependents_of(node),
+                chain: builder.tree.dependents_of(node),
             });
         }
     }
@@ -64,9 +64,9 @@ fn mismatches(
 
 fn engine_error(builder: &Builder<'_>, node: NodeId, mismatch: &EngineMismatch) -> ResolveError {
     ResolveError::Engine {
-        package: builder.describe(node),
+        package: builder.tree.describe(node),
         wanted: mismatch.wanted.clone(),
         current: format!("{} {}", mismatch.engine, mismatch.current),
-        chain: builder.dependents_of(node),
+        chain: builder.tree.dependents_of(node),
     }
 }

@@ -40,27 +40,41 @@ pub async fn resolve<R: Registry>(
     project: &Project,
     registry: &R,
     options: &ResolveOptions,
+    on_event: impl FnMut(ResolveEvent<'_>),
+) -> Result<Resolution, ResolveError> {
+    resolve_with(project, registry, options, &mut ManifestCache::new(), on_event).await
+}
+
+/// The same, with a cache that the caller keeps: what it knows already is not asked again, and what this resolve
+/// learns stays in it, also where it fails.
+///
+/// # Errors
+/// Those of [`resolve`].
+pub async fn resolve_with<R: Registry>(
+    project: &Project,
+    registry: &R,
+    options: &ResolveOptions,
+    cache: &mut ManifestCache,
     mut on_event: impl FnMut(ResolveEvent<'_>),
 ) -> Result<Resolution, ResolveError> {
     let mut resolver = Resolver::new(project, options)?;
-    let mut cache = ManifestCache::new();
     let mut asked = FxHashSet::default();
     let mut in_flight = FuturesUnordered::new();
     let mut prefetch = Prefetch::default();
     let mut jobs = Vec::new();
     loop {
-        let wants = match resolver.advance(&cache)? {
+        let wants = match resolver.advance(cache)? {
             Step::Done => break,
             Step::Blocked(wants) => wants,
         };
         resolver.take_chosen().into_iter().for_each(|chosen| on_event(ResolveEvent::Chosen(chosen)));
         for job in wants {
             if let ManifestJob::Version { name, spec } = &job {
-                prefetch.want(name, spec, Known { cache: &cache, pick: &options.pick }, &mut jobs);
+                prefetch.want(name, spec, Known { cache, pick: &options.pick }, &mut jobs);
             }
             jobs.push(job);
         }
-        dispatch(&mut jobs, registry, &cache, &mut asked, |job| {
+        dispatch(&mut jobs, registry, cache, &mut asked, |job| {
             on_event(ResolveEvent::Wanted(&job));
             in_flight.push(run(registry, job));
         });
@@ -69,10 +83,10 @@ pub async fn resolve<R: Registry>(
         };
         // Everything that is there already is taken in before the placer looks again.
         loop {
-            accept(answer, &mut cache, &mut on_event, |packument, cache| {
+            accept(answer, cache, &mut on_event, |packument, cache| {
                 prefetch.arrived(packument, Known { cache, pick: &options.pick }, &mut jobs);
             });
-            dispatch(&mut jobs, registry, &cache, &mut asked, |job| {
+            dispatch(&mut jobs, registry, cache, &mut asked, |job| {
                 on_event(ResolveEvent::Wanted(&job));
                 in_flight.push(run(registry, job));
             });

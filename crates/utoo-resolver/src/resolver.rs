@@ -8,6 +8,7 @@ use utoo_lockfile::Lockfile;
 use crate::build::{Builder, Step, Warning};
 use crate::cache::ManifestCache;
 use crate::error::ResolveError;
+use crate::graph::{Graph, graph};
 use crate::load::{LockedNodes, Project, load};
 use crate::lock::to_lockfile;
 use crate::options::ResolveOptions;
@@ -37,6 +38,8 @@ pub struct Resolution {
     pub warnings: Vec<Warning>,
     /// Whether anything was placed, replaced or removed, compared with the lock that was given.
     pub changed: bool,
+    /// The tree as data, with the reasons; where [`crate::Record::Decisions`] asked for them.
+    pub graph: Option<Graph>,
 }
 
 /// A package that was chosen for a place in the tree. It may still be replaced by another while the resolve
@@ -111,6 +114,9 @@ impl<'p> Resolver<'p> {
             .map(|node| tree.location(node).into())
             .collect();
         let lockfile = to_lockfile(tree, self.project, &self.locked);
-        Ok(Resolution { lockfile, inert, warnings: self.builder.warnings, changed: self.builder.changed })
+        let recorder = self.builder.recorder.as_deref();
+        let graph = recorder.map(|recorder| graph(tree, recorder, &self.locked, self.options.dedupe));
+        let (warnings, changed) = (self.builder.warnings, self.builder.changed);
+        Ok(Resolution { lockfile, inert, warnings, changed, graph })
     }
 }

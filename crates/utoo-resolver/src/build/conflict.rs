@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::{Dependent, ResolveError};
-use crate::tree::{EdgeId, NodeId};
+use crate::tree::{DependencyEdge, EdgeId, NodeId};
 
 use super::Builder;
 
@@ -11,30 +11,17 @@ use super::Builder;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerConflict {
     /// The edge that cannot be satisfied.
-    pub edge: ConflictEdge,
+    pub edge: DependencyEdge,
     /// The candidate that would satisfy it, if there is one.
     pub candidate: Option<ConflictNode>,
     /// What stands in its place, or is wanted there by another.
     pub current: Option<ConflictNode>,
     /// The other edge that wants something else of the same name, if one is known.
-    pub other: Option<ConflictEdge>,
+    pub other: Option<DependencyEdge>,
     /// The path from the edge's owner to the project.
     pub chain: Vec<Dependent>,
-}
-
-/// One edge of a conflict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConflictEdge {
-    /// Who has the dependency: `name@version`, or the project's name.
-    pub from: String,
-    /// Where the dependent stands; empty for the project.
-    pub location: String,
-    /// What it depends on.
-    pub name: String,
-    /// In which version.
-    pub spec: String,
-    /// `prod`, `dev`, `optional`, `peer`, `peerOptional`, `workspace`.
-    pub kind: &'static str,
+    /// The path from the other edge's owner to the project.
+    pub other_chain: Vec<Dependent>,
 }
 
 /// One package of a conflict.
@@ -46,14 +33,6 @@ pub struct ConflictNode {
     pub version: Option<String>,
     /// Where it stands; none for a candidate.
     pub location: Option<String>,
-}
-
-impl fmt::Display for ConflictEdge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.kind == "prod" { "" } else { self.kind };
-        let space = if kind.is_empty() { "" } else { " " };
-        write!(f, "{kind}{space}{}@{:?} from {}", self.name, self.spec, self.from)
-    }
 }
 
 impl fmt::Display for ConflictNode {
@@ -112,73 +91,23 @@ impl Builder<'_> {
         current: Option<NodeId>,
         other: Option<EdgeId>,
     ) -> PeerConflict {
+        let other = other.filter(|&other| other != edge);
+        let chain_of = |edge: EdgeId| self.tree.dependents_of(self.tree.edge(edge).from);
         PeerConflict {
-            edge: self.conflict_edge(edge),
+            edge: self.tree.describe_edge(edge),
             candidate: candidate.map(|node| self.conflict_node(node)),
             current: current.map(|node| self.conflict_node(node)),
-            other: other.filter(|&other| other != edge).map(|other| self.conflict_edge(other)),
-            chain: self.dependents_of(self.tree.edge(edge).from),
-        }
-    }
-
-    fn conflict_edge(&self, id: EdgeId) -> ConflictEdge {
-        let edge = self.tree.edge(id);
-        ConflictEdge {
-            from: self.describe(edge.from),
-            location: self.tree.location(edge.from),
-            name: self.tree.interner.name_text(edge.name).to_string(),
-            spec: self.tree.interner.want_text(edge.want).to_string(),
-            kind: edge.kind.as_str(),
+            other: other.map(|other| self.tree.describe_edge(other)),
+            chain: chain_of(edge),
+            other_chain: other.map(chain_of).unwrap_or_default(),
         }
     }
 
     fn conflict_node(&self, node: NodeId) -> ConflictNode {
         ConflictNode {
             name: self.tree.name_of(node).to_owned(),
-            version: self.tree.package_of(node).version().map(ToString::to_string),
+            version: self.tree.version_text(node),
             location: self.tree.is_live(node).then(|| self.tree.location(node)),
-        }
-    }
-
-    /// `name@version`.
-    pub(crate) fn describe(&self, node: NodeId) -> String {
-        let package = self.tree.package_of(node);
-        let name = package.manifest.name.as_str();
-        match (name, package.version()) {
-            ("", _) => "the project".to_owned(),
-            (name, Some(version)) => format!("{name}@{version}"),
-            (name, None) => name.to_owned(),
-        }
-    }
-
-    /// The path from `node` to the project along its first edges in.
-    pub(crate) fn dependents_of(&self, node: NodeId) -> Vec<Dependent> {
-        let mut chain: Vec<Dependent> = Vec::new();
-        let mut seen = vec![node];
-        let mut at = node;
-        loop {
-            // A link's dependents are those of the folder that it points to.
-            let linked = self.tree.node(self.tree.root()).children.values().copied();
-            let link = linked.into_iter().find(|&link| self.tree.node(link).target == Some(at));
-            let edges_in = self
-                .tree
-                .node(at)
-                .edges_in
-                .iter()
-                .chain(link.iter().flat_map(|&link| &self.tree.node(link).edges_in));
-            let next = edges_in.copied().find(|&id| !seen.contains(&self.tree.edge(id).from));
-            let Some(id) = next else { return chain };
-            let edge = self.tree.edge(id);
-            let package = self.tree.package_of(edge.from);
-            chain.push(Dependent {
-                name: package.manifest.name.to_string(),
-                version: package.version().map(ToString::to_string),
-                location: self.tree.location(edge.from),
-                kind: edge.kind.as_str(),
-                spec: self.tree.interner.want_text(edge.want).to_string(),
-            });
-            at = edge.from;
-            seen.push(at);
         }
     }
 }

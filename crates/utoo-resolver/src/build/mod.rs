@@ -12,6 +12,7 @@ mod conflict;
 mod peers;
 mod place;
 mod queue;
+mod record;
 mod verdict;
 
 use std::sync::Arc;
@@ -21,11 +22,13 @@ use utoo_types::Manifest;
 
 use crate::cache::ManifestCache;
 use crate::error::ResolveError;
-use crate::options::{Conflicts, ResolveOptions};
+use crate::options::{Conflicts, Record, ResolveOptions};
 use crate::registry::{ManifestJob, RegistryError};
 use crate::tree::{EdgeId, EdgeKind, Name, NodeId, NodeKind, PackageId, Tree, WantId};
-pub use conflict::{ConflictEdge, ConflictNode, PeerConflict};
+pub use conflict::{ConflictNode, PeerConflict};
 use queue::Queue;
+pub use record::{Obstacle, Trial, TrialVerdict};
+pub(crate) use record::{Recorder, trials_above};
 
 /// How a call of [`crate::Resolver::advance`] ended.
 #[derive(Debug)]
@@ -106,6 +109,8 @@ pub(crate) struct Builder<'o> {
     turns: usize,
     /// How many peer sets are being put together inside one another.
     nested_sets: u32,
+    /// The reasons, if somebody asked for them.
+    pub(crate) recorder: Option<Box<Recorder>>,
 }
 
 /// A tree takes little more than one turn a package (alotta-files: 1.1). One that takes this many has packages in it
@@ -134,6 +139,7 @@ impl<'o> Builder<'o> {
             changed: false,
             turns: 0,
             nested_sets: 0,
+            recorder: (options.record == Record::Decisions).then(Box::default),
         }
     }
 
@@ -290,6 +296,9 @@ impl<'o> Builder<'o> {
         for placed in outcome.placed {
             self.changed = true;
             self.placed.push(placed.node);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.placed(placed.edge, placed.node);
+            }
             if self.tree.node(placed.node).failure.is_some() {
                 self.failures.push(placed.node);
             }
@@ -384,13 +393,16 @@ impl<'o> Builder<'o> {
     fn unsettled(&self, node: NodeId) -> ResolveError {
         match self.failures.first() {
             Some(&failed) => self.load_error(failed),
-            None => ResolveError::Unsettled { package: self.describe(node), chain: self.dependents_of(node) },
+            None => ResolveError::Unsettled {
+                package: self.tree.describe(node),
+                chain: self.tree.dependents_of(node),
+            },
         }
     }
 
     fn load_error(&self, failed: NodeId) -> ResolveError {
         let error = self.tree.node(failed).failure.as_deref().cloned();
-        let chain = self.dependents_of(failed);
+        let chain = self.tree.dependents_of(failed);
         match error {
             Some(error) => ResolveError::Manifest { error: Box::new(error), chain },
             None => ResolveError::internal("a node without a failure was taken for one"),

@@ -23,9 +23,9 @@ pub(super) struct Outcome {
 }
 
 /// One candidate on its way, and the one that brought it along as a peer.
-struct Placement<'p> {
-    edge: EdgeId,
-    dep: NodeId,
+pub(super) struct Placement<'p> {
+    pub(super) edge: EdgeId,
+    pub(super) dep: NodeId,
     along: Option<(&'p Placement<'p>, Check, NodeId)>,
 }
 
@@ -53,7 +53,10 @@ impl Builder<'_> {
         if edge.to.is_some() && edge.is_valid() && !explicit && !self.is_updated(edge.name) {
             return Ok(());
         }
-        let (whole, own) = self.find_place(placement, explicit);
+        let (whole, own) = self.find_place(placement, explicit, |_| {});
+        if self.recorder.is_some() {
+            self.record_trials(placement, explicit);
+        }
         let check = match whole {
             Some(check) => check,
             None => {
@@ -78,7 +81,7 @@ impl Builder<'_> {
         deepest_nesting_target(&self.tree, from, self.tree.node(placement.dep).name)
     }
 
-    fn question<'q>(&self, placement: &Placement<'_>, explicit: bool) -> Question<'q> {
+    pub(super) fn question<'q>(&self, placement: &Placement<'_>, explicit: bool) -> Question<'q> {
         let start = match placement.along {
             Some((parent, _, _)) => {
                 let parent = self.question(parent, explicit);
@@ -100,8 +103,13 @@ impl Builder<'_> {
     }
 
     /// Walks up from the deepest possible place. Gives the last place before the first conflict: once for the
-    /// candidate with its peers, once for the candidate alone.
-    fn find_place(&self, placement: &Placement<'_>, explicit: bool) -> (Option<Check>, Option<Check>) {
+    /// candidate with its peers, once for the candidate alone. `see` is shown the verdict on each place.
+    pub(super) fn find_place(
+        &self,
+        placement: &Placement<'_>,
+        explicit: bool,
+        mut see: impl FnMut(Check),
+    ) -> (Option<Check>, Option<Check>) {
         let question = self.question(placement, explicit);
         let name = self.tree.node(placement.dep).name;
         let (mut whole, mut own) = (None, None);
@@ -111,6 +119,7 @@ impl Builder<'_> {
                 continue;
             }
             let check = check(&self.tree, target, question);
+            see(check);
             if check.own != Verdict::Conflict {
                 own = Some(check);
             }

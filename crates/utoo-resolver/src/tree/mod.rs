@@ -6,6 +6,7 @@
 
 mod attach;
 mod bundle;
+mod describe;
 mod flags;
 mod intern;
 mod satisfy;
@@ -19,6 +20,7 @@ use utoo_types::{Integrity, Manifest};
 
 use crate::registry::RegistryError;
 pub(crate) use attach::Workspace;
+pub use describe::DependencyEdge;
 pub use intern::EdgeKind;
 pub(crate) use intern::{Blocks, Interner, Name, Package, PackageId, Want, WantId, normalize};
 

@@ -5,7 +5,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use utoo_config::Config;
 use utoo_installer::{Installer, PackageRequest};
 use utoo_resolver::{
-    Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, Resolution, ResolveEvent, ResolveOptions, Warning,
+    Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, Record, Resolution, ResolveEvent, ResolveOptions,
+    Warning,
 };
 use utoo_types::{PickOptions, Platform, Version};
 
@@ -98,6 +99,7 @@ fn options(context: &Context) -> ResolveOptions {
         engines: if settings.engine_strict { EngineCheck::Strict } else { EngineCheck::Warn },
         platform: (!settings.force).then(|| platform(&context.config)),
         update: Vec::new(),
+        record: Record::Nothing,
     }
 }
 
