@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use utoo_benches::phases::{BenchError, Manager, Options, Phase, Report, Rivals, Workload, run};
+use utoo_benches::phases::{BenchError, Growth, Manager, Options, Phase, Rivals, Wan, Workload, run};
 
 /// Measures package managers on the same project: full cold, resolve, warm resolve, cold install, warm link, no-op.
 #[derive(Parser)]
@@ -24,13 +24,17 @@ Examples:
   scripts/bench                                      everything, on alotta-files
   scripts/bench --phases p1,p2 --managers utoo,bun   two phases, two managers
   scripts/bench --workload ./package.json --dir disk on a disk, with a project of your own
+  scripts/bench --workload antd --wan 20:1000        a registry 20 ms and 1 Gbit/s away
+  scripts/bench --managers utoo --baseline ./utoo.old    this build against another, with 95 % intervals
+  scripts/bench --growth 1000,4000,16000 --managers utoo,bun --phases p0,p1,p4
+                                                     how time and memory grow with the graph
   scripts/bench --smoke                              one quick round, as CI runs it
 
 The first run of a workload records the registry that npm is configured for; later runs ask nobody."
 )]
 struct Cli {
-    /// A folder of benches/workloads or fixtures/projects, or the path of a package.json [default: alotta-files, with
-    /// --smoke express].
+    /// A folder of benches/workloads or fixtures/projects, the path of a project, or generated-<packages> [default:
+    /// alotta-files, with --smoke express].
     #[arg(long)]
     workload: Option<String>,
     /// Phases, separated by commas [default: all, with --smoke p0,p1,p4].
@@ -45,6 +49,15 @@ struct Cli {
     /// The file system to measure: tmpfs, disk, or a folder.
     #[arg(long, default_value = "tmpfs")]
     dir: String,
+    /// Puts the registry so far away: milliseconds there and back, and Mbit/s.
+    #[arg(long, value_name = "RTT_MS:MBIT")]
+    wan: Option<String>,
+    /// Another build of utoo, measured in the same rounds and compared with this one.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Measures generated graphs of these sizes instead of a workload [default phases: p0, p1, p4].
+    #[arg(long, value_name = "PACKAGES", value_delimiter = ',', conflicts_with_all = ["workload", "smoke"])]
+    growth: Vec<usize>,
     /// One round of p0, p1 and p4 of a small project, with the managers that can be had; fails if one of them fails.
     #[arg(long)]
     smoke: bool,
@@ -57,7 +70,7 @@ struct Cli {
     /// The checkout with the workloads.
     #[arg(long, value_name = "DIR", default_value = ".", hide = true)]
     checkout: PathBuf,
-    /// Where the tables are written, as `<workload>.md` and `<workload>.json` [default: below the cache].
+    /// Where the report is written, as `<workload>.md`, `.json` and `.svg` [default: below the cache].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -65,8 +78,8 @@ struct Cli {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match try_main(&cli) {
-        Ok(report) if report.is_complete() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(Outcome::Complete) => ExitCode::SUCCESS,
+        Ok(Outcome::Refused) => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(2)
@@ -74,23 +87,41 @@ fn main() -> ExitCode {
     }
 }
 
-fn try_main(cli: &Cli) -> Result<Report, BenchError> {
+/// Whether every cell has a figure.
+enum Outcome {
+    Complete,
+    Refused,
+}
+
+fn try_main(cli: &Cli) -> Result<Outcome, BenchError> {
     let options = options(cli)?;
-    let report = run(&options, &mut |line| {
-        let _ = writeln!(std::io::stderr(), "{line}");
-    })?;
     let out = cli.out.clone().unwrap_or_else(|| options.cache.join("reports"));
-    write(&out.join(format!("{}.md", report.workload)), &report.to_markdown())?;
-    write(&out.join(format!("{}.json", report.workload)), &format!("{:#}\n", report.to_json()))?;
-    // A reader that went away has the files.
-    let _ = writeln!(std::io::stdout(), "\n{}", report.to_text());
-    Ok(report)
+    let mut say = |line: &str| {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    };
+    // For both: a reader that went away has the files.
+    let complete = if cli.growth.is_empty() {
+        let report = run(&options, &mut say)?;
+        let name = &report.workload;
+        write(&out.join(format!("{name}.md")), &report.to_markdown())?;
+        write(&out.join(format!("{name}.json")), &format!("{:#}\n", report.to_json()))?;
+        write(&out.join(format!("{name}.svg")), &report.to_svg())?;
+        let _ = writeln!(std::io::stdout(), "\n{}", report.to_text());
+        report.is_complete()
+    } else {
+        let growth = Growth::measure(&options, &cli.growth, &mut say)?;
+        write(&out.join("growth.md"), &growth.to_markdown())?;
+        let _ = writeln!(std::io::stdout(), "\n{}", growth.to_text());
+        growth.is_complete()
+    };
+    Ok(if complete { Outcome::Complete } else { Outcome::Refused })
 }
 
 fn options(cli: &Cli) -> Result<Options, BenchError> {
     let workload = cli.workload.as_deref().unwrap_or(if cli.smoke { "express" } else { "alotta-files" });
+    let few = cli.smoke || !cli.growth.is_empty();
     let all_phases =
-        if cli.smoke { vec![Phase::FullCold, Phase::Resolve, Phase::WarmLink] } else { Phase::ALL.to_vec() };
+        if few { vec![Phase::FullCold, Phase::Resolve, Phase::WarmLink] } else { Phase::ALL.to_vec() };
     let phases = named(&cli.phases, "phase", all_phases, Phase::parse, &Phase::ALL.map(Phase::id))?;
     let managers = named(
         &cli.managers,
@@ -99,7 +130,13 @@ fn options(cli: &Cli) -> Result<Options, BenchError> {
         Manager::parse,
         &Manager::ALL.map(Manager::id),
     )?;
+    let wan = cli.wan.as_ref().map(|text| {
+        let known = "<milliseconds>:<Mbit/s>, such as 20:1000".to_owned();
+        Wan::parse(text).ok_or_else(|| BenchError::Unknown { what: "distance", name: text.clone(), known })
+    });
     Ok(Options {
+        wan: wan.transpose()?,
+        baseline: cli.baseline.clone(),
         workload: Workload::find(workload, &cli.checkout)?,
         phases,
         managers,

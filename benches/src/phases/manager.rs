@@ -19,10 +19,12 @@ pub enum Manager {
     Npm,
     /// The last utoo before this one.
     OldUtoo,
+    /// Another build of the utoo of this repository, which this one is compared with.
+    Baseline,
 }
 
 impl Manager {
-    /// All of them.
+    /// All that a table has unless fewer are asked for; a baseline is there only when it is given.
     pub const ALL: [Self; 5] = [Self::Utoo, Self::Bun, Self::Pnpm, Self::Npm, Self::OldUtoo];
 
     /// The name in options and tables.
@@ -34,6 +36,7 @@ impl Manager {
             Self::Pnpm => "pnpm",
             Self::Npm => "npm",
             Self::OldUtoo => "utoo-1.1.9",
+            Self::Baseline => "baseline",
         }
     }
 
@@ -47,16 +50,16 @@ impl Manager {
     #[must_use]
     pub fn lock_file(self) -> &'static str {
         match self {
-            Self::Utoo | Self::Npm | Self::OldUtoo => "package-lock.json",
+            Self::Utoo | Self::Npm | Self::OldUtoo | Self::Baseline => "package-lock.json",
             Self::Bun => "bun.lock",
             Self::Pnpm => "pnpm-lock.yaml",
         }
     }
 
     /// Package and version in npm's registry, and its program below `node_modules`.
-    fn pinned(self) -> Option<(&'static str, &'static str, String)> {
+    pub(crate) fn pinned(self) -> Option<(&'static str, &'static str, String)> {
         match self {
-            Self::Utoo | Self::Npm => None,
+            Self::Utoo | Self::Npm | Self::Baseline => None,
             Self::Bun => Some(("bun", "1.4.5", ".bin/bun".to_owned())),
             Self::Pnpm => Some(("pnpm", "12.21.0", ".bin/pnpm".to_owned())),
             // Its command is a script that starts node, which starts this.
@@ -67,8 +70,8 @@ impl Manager {
     /// The arguments for a piece of work: no scripts, no audit, no questions to anyone but the registry.
     pub(crate) fn arguments(self, work: Work, registry: &str) -> Vec<String> {
         let words: &[&str] = match (self, work) {
-            (Self::Utoo, Work::Install) => &["install", "--ignore-scripts"],
-            (Self::Utoo, Work::Lock) => &["deps"],
+            (Self::Utoo | Self::Baseline, Work::Install) => &["install", "--ignore-scripts"],
+            (Self::Utoo | Self::Baseline, Work::Lock) => &["deps"],
             (Self::Bun, Work::Install) => &["install", "--ignore-scripts"],
             (Self::Bun, Work::Lock) => &["install", "--ignore-scripts", "--lockfile-only"],
             // A lockfile that fits is kept, and one that is missing is made, as for the others.
@@ -97,11 +100,12 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// Finds a manager, and installs a pinned one into `cache` first where it is not there.
-    pub(crate) fn find(manager: Manager, cache: &Path, utoo: &Path) -> Result<Self, BenchError> {
+    /// Finds a manager, and installs a pinned one into `cache` first where it is not there. `own` is the file of a build
+    /// of this repository, for those that are one.
+    pub(crate) fn find(manager: Manager, cache: &Path, own: &Path) -> Result<Self, BenchError> {
         let program = match manager.pinned() {
-            None if manager == Manager::Utoo => std::path::absolute(utoo).map_err(BenchError::at(utoo))?,
-            None => in_path("npm")?,
+            None if manager == Manager::Npm => in_path("npm")?,
+            None => std::path::absolute(own).map_err(BenchError::at(own))?,
             Some((package, version, program)) => {
                 let folder = cache.join("managers").join(format!("{package}-{version}"));
                 let program = folder.join("node_modules").join(program);

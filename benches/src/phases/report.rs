@@ -9,7 +9,8 @@ use super::manager::Manager;
 use super::phase::Phase;
 use super::sample::Sample;
 use super::sizes::Sizes;
-use super::statistics::{deviation, median};
+use super::statistics::{Ratio, deviation, median, ratio};
+use super::wan::Wan;
 
 /// One manager in one phase.
 #[derive(Clone, Debug, Default)]
@@ -31,13 +32,17 @@ impl Cell {
     }
 
     /// The median of a figure; `None` where a run failed, or none was made.
-    fn median(&self, figure: impl Fn(&Sample) -> f64) -> Option<f64> {
+    pub(crate) fn median(&self, figure: impl Fn(&Sample) -> f64) -> Option<f64> {
         let usable = self.refused.is_none() && !self.samples.is_empty();
         usable.then(|| median(self.samples.iter().map(figure)))
     }
 
     fn deviation(&self) -> f64 {
-        deviation(&self.samples.iter().map(|sample| sample.wall).collect::<Vec<_>>())
+        deviation(&self.walls())
+    }
+
+    fn walls(&self) -> Vec<f64> {
+        self.samples.iter().map(|sample| sample.wall).collect()
     }
 }
 
@@ -52,6 +57,8 @@ pub struct Report {
     pub cores: usize,
     /// `tmpfs` or `disk`.
     pub file_system: String,
+    /// How far away the registry was.
+    pub wan: Option<Wan>,
     /// Managers in the order of the tables.
     pub versions: Vec<(Manager, String)>,
     /// Cells, by phase, then by manager.
@@ -115,6 +122,9 @@ impl Report {
     pub fn to_markdown(&self) -> String {
         let mut text = format!("## {}\n\n{}\n\n", self.workload, self.conditions());
         text.push_str(&markdown(&self.summary()));
+        if let Some(table) = self.comparison() {
+            let _ = write!(text, "\n{}", markdown(&table));
+        }
         for (phase, table) in self.details() {
             let _ = write!(text, "\n### {} {}\n\n{}", phase.id(), phase.label(), markdown(&table));
         }
@@ -128,6 +138,9 @@ impl Report {
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = format!("{}: {}\n\n{}", self.workload, self.conditions(), aligned(&self.summary()));
+        if let Some(table) = self.comparison() {
+            let _ = write!(text, "\n{}", aligned(&table));
+        }
         for (phase, table) in self.details() {
             let _ = write!(text, "\n{} {}\n{}", phase.id(), phase.label(), aligned(&table));
         }
@@ -158,6 +171,8 @@ impl Report {
             "rounds": self.rounds,
             "cores": self.cores,
             "fileSystem": self.file_system,
+            "roundTripMs": self.wan.map(|wan| wan.round_trip.as_secs_f64() * 1e3),
+            "megabitsPerSecond": self.wan.map(|wan| wan.bits_per_second / 1e6),
             "managers": managers.collect::<serde_json::Map<_, _>>(),
             "cells": cells.collect::<Vec<_>>(),
         })
@@ -170,7 +185,43 @@ impl Report {
         });
         let (rounds, cores, files) = (self.rounds, self.cores, &self.file_system);
         let versions = versions.collect::<Vec<_>>().join(", ");
-        format!("{cores} cores, {files}, frozen registry on loopback, medians of {rounds}; {versions}.")
+        let distance = match self.wan {
+            None => "on loopback".to_owned(),
+            Some(wan) => format!(
+                "{} ms and {} Mbit/s away",
+                wan.round_trip.as_secs_f64() * 1e3,
+                wan.bits_per_second / 1e6
+            ),
+        };
+        format!("{cores} cores, {files}, frozen registry {distance}, medians of {rounds}; {versions}.")
+    }
+
+    pub(crate) fn cell(&self, phase: Phase, manager: Manager) -> Option<&Cell> {
+        self.rows.iter().find(|(p, m, _)| (*p, *m) == (phase, manager)).map(|(_, _, cell)| cell)
+    }
+
+    /// The wall time of this build over that of the baseline.
+    #[must_use]
+    pub fn against_baseline(&self, phase: Phase) -> Option<Ratio> {
+        let [ours, theirs] = [Manager::Utoo, Manager::Baseline].map(|manager| {
+            self.cell(phase, manager)
+                .filter(|cell| cell.refused.is_none())
+                .map(Cell::walls)
+                .unwrap_or_default()
+        });
+        ratio(&ours, &theirs)
+    }
+
+    /// How this build compares with the baseline; `None` without one.
+    fn comparison(&self) -> Option<Vec<Vec<String>>> {
+        let head = ["utoo / baseline", "wall", "95 % from", "to"].map(str::to_owned).to_vec();
+        let rows = Phase::ALL.into_iter().filter_map(|phase| {
+            let Ratio { median, interval: (from, to) } = self.against_baseline(phase)?;
+            let figures = [median, from, to].map(|figure| format!("{figure:.3}"));
+            Some(std::iter::once(format!("{} {}", phase.id(), phase.label())).chain(figures).collect())
+        });
+        let rows: Vec<_> = rows.collect();
+        (!rows.is_empty()).then(|| std::iter::once(head).chain(rows).collect())
     }
 
     /// Wall times: a row for each phase, a column for each manager, and how utoo compares with the fastest other.
@@ -186,7 +237,8 @@ impl Report {
             }
             let wall = |cell: &Cell| cell.median(|sample| sample.wall);
             let own = cells.iter().find(|(_, manager, _)| *manager == Manager::Utoo);
-            let others = cells.iter().filter(|(_, manager, _)| *manager != Manager::Utoo);
+            let others =
+                cells.iter().filter(|(_, manager, _)| !matches!(manager, Manager::Utoo | Manager::Baseline));
             let best = others.filter_map(|(_, _, cell)| wall(cell)).min_by(f64::total_cmp);
             let ratio = own.and_then(|(_, _, cell)| wall(cell)).zip(best).map(|(own, best)| own / best);
             let mut row = vec![format!("{} {}", phase.id(), phase.label())];
@@ -221,7 +273,7 @@ impl Report {
     }
 }
 
-fn markdown(table: &[Vec<String>]) -> String {
+pub(super) fn markdown(table: &[Vec<String>]) -> String {
     let mut text = String::new();
     for (at, row) in table.iter().enumerate() {
         let _ = writeln!(text, "| {} |", row.join(" | "));
@@ -233,7 +285,7 @@ fn markdown(table: &[Vec<String>]) -> String {
 }
 
 /// The first column to the left, figures to the right.
-fn aligned(table: &[Vec<String>]) -> String {
+pub(super) fn aligned(table: &[Vec<String>]) -> String {
     let width = |text: &String| text.chars().count();
     let columns = table.first().map_or(0, Vec::len);
     let widths: Vec<usize> =

@@ -12,6 +12,7 @@ fn report() -> Report {
         rounds: 3,
         cores: 2,
         file_system: "tmpfs".to_owned(),
+        wan: None,
         versions: vec![(Manager::Utoo, "0.1.0".to_owned()), (Manager::Bun, "1.4.5".to_owned())],
         rows: vec![
             (Phase::FullCold, Manager::Utoo, cell(&[0.5, 0.4, 0.6])),
@@ -55,4 +56,25 @@ fn json_has_every_sample() {
 fn reasons_do_not_name_the_folder_of_the_run() {
     let cell = Cell { refused: Some("/tmp/x/bun/log: gone".to_owned()), ..Cell::default() };
     assert_eq!(cell.without_paths(Path::new("/tmp/x")).refused.unwrap(), "/bun/log: gone");
+}
+
+#[test]
+fn a_baseline_is_compared_round_by_round_and_is_no_rival() {
+    let mut report = report();
+    report.versions.push((Manager::Baseline, "0.1.0".to_owned()));
+    report.rows.push((Phase::FullCold, Manager::Baseline, cell(&[0.25, 0.2, 0.3])));
+    let text = report.to_markdown();
+    assert!(text.contains("| p0 full cold | 0.500 | 1.000 | 0.250 | 0.50 |"), "{text}");
+    assert!(text.contains("| p0 full cold | 2.000 | 2.000 | 2.000 |"), "{text}");
+    assert_eq!(report.against_baseline(Phase::NoOp), None);
+}
+
+#[test]
+fn the_chart_has_a_bar_for_each_figure() {
+    let chart = report().to_svg();
+    assert_eq!(chart.matches("<rect class=\"bar").count(), 3, "{chart}");
+    assert!(
+        chart.contains(">bun 1.4.5<") && chart.starts_with("<svg ") && chart.ends_with("</svg>\n"),
+        "{chart}"
+    );
 }

@@ -11,6 +11,7 @@ use super::phase::Phase;
 use super::report::{Cell, Report};
 use super::sample::Sample;
 use super::sandbox::Sandbox;
+use super::wan::{Proxy, Wan};
 use super::workload::{Recorded, Workload, record, serve};
 
 /// What to do about a rival that cannot be installed on this machine.
@@ -41,6 +42,10 @@ pub struct Options {
     pub cache: PathBuf,
     /// The utoo to measure.
     pub utoo: PathBuf,
+    /// Another build of it to compare with, as one more manager.
+    pub baseline: Option<PathBuf>,
+    /// How far away the registry is; `None` is on this machine.
+    pub wan: Option<Wan>,
 }
 
 /// Runs the benchmark. `say` gets a line for each step.
@@ -52,12 +57,13 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Report, Bench
     let managers = find_managers(options, say)?;
     let recorded = record(&options.workload, &options.cache, &managers, say)?;
     let server = serve(&options.workload, &options.cache)?;
+    let proxy = options.wan.map(|wan| Proxy::start(wan, server.address())).transpose()?;
+    let url = proxy.as_ref().map_or_else(|| server.url(), Proxy::url);
     let folder = tempfile::Builder::new().prefix("utoo-bench-").tempdir_in(&options.dir);
     let folder = folder.map_err(BenchError::at(&options.dir))?;
-    let package_json = options.workload.package_json.as_str();
     let sandboxes: Vec<_> = managers
         .iter()
-        .map(|installed| Sandbox::new(folder.path(), installed, package_json, server.url()))
+        .map(|installed| Sandbox::new(folder.path(), installed, &options.workload, url.clone()))
         .collect::<Result<_, _>>()?;
     let mut bench = Bench { server, recorded, cells: BTreeMap::new() };
     for (at, sandbox) in sandboxes.iter().enumerate() {
@@ -80,13 +86,15 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Report, Bench
 
 fn find_managers(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Vec<Installed>, BenchError> {
     let mut found = Vec::new();
-    for manager in &options.managers {
-        match Installed::find(*manager, &options.cache, &options.utoo) {
+    let given = options.managers.iter().map(|manager| (*manager, &options.utoo));
+    let baseline = options.baseline.iter().map(|file| (Manager::Baseline, file));
+    for (manager, own) in given.chain(baseline) {
+        match Installed::find(manager, &options.cache, own) {
             Ok(installed) => {
                 say(&format!("{} {}", manager.id(), installed.version));
                 found.push(installed);
             }
-            Err(error) if options.rivals == Rivals::AsAvailable && *manager != Manager::Utoo => {
+            Err(error) if options.rivals == Rivals::AsAvailable && manager.pinned().is_some() => {
                 say(&format!("without {}: {error}", manager.id()));
             }
             Err(error) => return Err(error),
@@ -170,6 +178,7 @@ fn report(options: &Options, managers: &[Installed], mut bench: Bench, folder: &
         rounds: options.rounds,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         file_system: file_system(&options.dir),
+        wan: options.wan,
         versions: managers.iter().map(|one| (one.manager, one.version.clone())).collect(),
         rows,
     }

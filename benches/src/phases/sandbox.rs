@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::error::BenchError;
-use super::manager::{Installed, said};
+use super::manager::{Installed, Manager, said};
 use super::phase::{Cache, Phase, Work};
 use super::sample::Sample;
 use super::sizes::Sizes;
+use super::workload::Workload;
 
 /// Seconds after which a command counts as stuck.
 const DEADLINE: u64 = 600;
@@ -24,7 +25,7 @@ const DEADLINE: u64 = 600;
 pub(crate) struct Sandbox<'a> {
     root: PathBuf,
     pub(crate) installed: &'a Installed,
-    package_json: &'a str,
+    workload: &'a Workload,
     registry: String,
     measure: PathBuf,
 }
@@ -33,12 +34,11 @@ impl<'a> Sandbox<'a> {
     pub(crate) fn new(
         dir: &Path,
         installed: &'a Installed,
-        package_json: &'a str,
+        workload: &'a Workload,
         registry: String,
     ) -> Result<Self, BenchError> {
         let measure = std::env::current_exe().map_err(BenchError::at(dir))?.with_file_name("measure");
-        let sandbox =
-            Self { root: dir.join(installed.manager.id()), installed, package_json, registry, measure };
+        let sandbox = Self { root: dir.join(installed.manager.id()), installed, workload, registry, measure };
         fs::create_dir_all(sandbox.root.join("tmp")).map_err(BenchError::at(&sandbox.root))?;
         sandbox.reset_home(Cache::Warm)?;
         Ok(sandbox)
@@ -115,7 +115,17 @@ impl<'a> Sandbox<'a> {
         let project = self.project();
         remove(&project)?;
         fs::create_dir_all(&project).map_err(BenchError::at(&project))?;
-        write(&project.join("package.json"), self.package_json.as_bytes())?;
+        write(&project.join("package.json"), self.workload.package_json.as_bytes())?;
+        for (path, text) in &self.workload.workspaces {
+            let file = project.join(path);
+            let folder = file.parent().unwrap_or(&project);
+            fs::create_dir_all(folder).map_err(BenchError::at(folder))?;
+            write(&file, text.as_bytes())?;
+        }
+        let pnpm_workspace = self.workload.pnpm_workspace();
+        if self.installed.manager == Manager::Pnpm && !pnpm_workspace.is_empty() {
+            write(&project.join("pnpm-workspace.yaml"), pnpm_workspace.as_bytes())?;
+        }
         if with_lock {
             let lock = self.root.join("lock");
             fs::copy(&lock, self.lock_file()).map_err(BenchError::at(&lock))?;
