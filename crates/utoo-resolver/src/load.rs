@@ -98,7 +98,11 @@ pub(crate) fn load<'o>(
         builder.add_locked(node);
     }
     builder.enqueue(root);
-    enqueue_broken(&mut builder);
+    // Without a lock nothing but the root is known to lack something: workspaces have their turns once their links
+    // are placed, or when something that was placed is wrong for them.
+    if project.lock.is_some() {
+        enqueue_broken(&mut builder);
+    }
     Ok((builder, locked))
 }
 

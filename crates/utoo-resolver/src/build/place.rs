@@ -97,7 +97,8 @@ impl Builder<'_> {
             entry: placement.entry(),
             along: placement.along.is_some(),
             path: &[],
-            prefer_dedupe: self.options.dedupe == Dedupe::Fewest,
+            // Peers are to be shared: for them an older version that does for all is as good.
+            prefer_dedupe: self.options.dedupe == Dedupe::Fewest || self.tree.edge(placement.edge).is_peer(),
             explicit,
         }
     }

@@ -13,7 +13,8 @@ impl Tree {
         for &node in &nodes {
             self.node_mut(node).flags = Flags::UNSEEN;
         }
-        self.clear(|_| true, |flags| &mut flags.extraneous);
+        // An optional peer is a guest: its dependent alone does not keep it. Yet it does say who else uses it.
+        self.clear(|kind| kind != EdgeKind::PeerOptional, |flags| &mut flags.extraneous);
         self.clear(|kind| kind != EdgeKind::Dev, |flags| &mut flags.dev);
         self.clear(|kind| !kind.is_optional(), |flags| &mut flags.optional);
         self.clear(|kind| kind != EdgeKind::Dev && !kind.is_optional(), |flags| &mut flags.dev_optional);
@@ -36,9 +37,7 @@ impl Tree {
     fn push_targets(&self, id: NodeId, follow: impl Fn(EdgeKind) -> bool, stack: &mut Vec<NodeId>) {
         for &edge in self.node(id).edges_out.values() {
             let edge = self.edge(edge);
-            // An optional peer is a guest: its dependent alone does not keep it.
             if let Some(to) = edge.to
-                && edge.kind != EdgeKind::PeerOptional
                 && follow(edge.kind)
             {
                 stack.push(to);
