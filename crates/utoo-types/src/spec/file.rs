@@ -23,12 +23,13 @@ pub(super) fn is_tarball(text: &str) -> bool {
 /// Reads `file:…`, a relative, an absolute or a home path.
 pub(super) fn read(raw: &str, context: &SpecContext) -> FileSpec {
     let text = raw.strip_prefix("file:").unwrap_or(raw);
-    let text = without_slashes(text);
     // From four slashes on they are part of the path.
-    let root = UrlPath::new(match text.starts_with("////") {
+    let below_root = match text.starts_with("////") {
         true => text,
         false => text.trim_start_matches('/'),
-    });
+    };
+    let root = UrlPath::new(below_root);
+    let text = without_slashes(text, &root);
     if let Some(rest) = root.below_home()
         && let Some(home) = &context.home
     {
@@ -39,7 +40,8 @@ pub(super) fn read(raw: &str, context: &SpecContext) -> FileSpec {
     }
     let absolute = text.starts_with('/');
     // `c:/a` is `/c:/a`: URLs know drives everywhere.
-    let path = match root.has_drive() && !text.starts_with('.') {
+    let first = below_root.split('/').next().unwrap_or_default();
+    let path = match is_drive(first) || absolute && begins_like_drive(first) {
         true => normalize(Path::new(&format!("/{}", root.text()))),
         false => resolve(&context.directory, text),
     };
@@ -48,7 +50,7 @@ pub(super) fn read(raw: &str, context: &SpecContext) -> FileSpec {
     FileSpec { path, save }
 }
 
-/// A path as a URL's parser resolves it below the root: `..` stops there, and at a drive.
+/// A path as node's parser of URLs resolves it below the root: `..` stops there, and at what begins like a drive.
 struct UrlPath<'t>(Vec<&'t str>);
 
 impl<'t> UrlPath<'t> {
@@ -58,7 +60,7 @@ impl<'t> UrlPath<'t> {
         while let Some(segment) = segments.next() {
             match segment {
                 "." => {}
-                ".." if path.0.len() == 1 && path.has_drive() => {}
+                ".." if path.0.len() == 1 && begins_like_drive(path.0[0]) => {}
                 ".." => {
                     path.0.pop();
                 }
@@ -71,11 +73,6 @@ impl<'t> UrlPath<'t> {
         path
     }
 
-    fn has_drive(&self) -> bool {
-        let first = self.0.first().map(|first| first.as_bytes());
-        matches!(first, Some([letter, b':']) if letter.is_ascii_alphabetic())
-    }
-
     /// What follows `~/`.
     fn below_home(&self) -> Option<String> {
         (self.0.first() == Some(&"~")).then(|| self.0[1..].join("/"))
@@ -86,12 +83,21 @@ impl<'t> UrlPath<'t> {
     }
 }
 
-/// `/./a` and `///../a`, with up to three slashes, are relative to npm, and so is `/~/a`.
-fn without_slashes(text: &str) -> &str {
+fn is_drive(segment: &str) -> bool {
+    matches!(segment.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
+}
+
+fn begins_like_drive(segment: &str) -> bool {
+    segment.get(..2).is_some_and(is_drive)
+}
+
+/// `/./a` and `///../a`, with up to three slashes, are relative to npm, and so is `/~/a`, unless a `..` takes it back.
+fn without_slashes<'t>(text: &'t str, root: &UrlPath<'t>) -> &'t str {
     let rest = text.trim_start_matches('/');
     let slashes = text.len() - rest.len();
     let first = rest.split('/').next().unwrap_or_default();
-    if slashes <= 3 && matches!(first, "." | ".." | "~") { rest } else { text }
+    let relative = matches!(first, "." | "..") || first == "~" && root.below_home().is_some();
+    if slashes <= 3 && relative { rest } else { text }
 }
 
 /// Below an absolute directory `..` takes back an empty segment too, as in a URL.
