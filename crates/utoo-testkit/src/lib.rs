@@ -4,14 +4,16 @@
 //! * [`Scenario`]: one text file with a registry, a project, a command, and what npm answered;
 //! * [`TestProject`]: a project with its own HOME and cache, on which the real binary runs against an
 //!   in-process [`Server`];
-//! * [`conformance`]: runs npm and utoo on the same scenarios and projects, and compares what they made.
+//! * [`conformance`]: runs npm and utoo on the same scenarios and projects, and compares what they made;
+//! * [`fuzz`]: the same on random projects and registries.
 //!
 //! Nothing here is for production, nothing reads the environment of the person who runs the tests but `PATH`,
-//! and only [`conformance`], when told to, runs npm.
+//! and only [`conformance`] and [`fuzz`], when told to, run npm.
 
 mod answer;
 mod compare;
 pub mod conformance;
+pub mod fuzz;
 mod oracle;
 mod project;
 mod scenario;

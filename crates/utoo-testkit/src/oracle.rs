@@ -9,7 +9,7 @@ use crate::scenario::{RunLine, Scenario};
 
 /// What every run of npm gets, so that nobody's own settings change what it writes, and nothing but resolution and
 /// reification happens.
-const FLAGS: &[&str] = &[
+pub(crate) const FLAGS: &[&str] = &[
     "--ignore-scripts",
     "--no-audit",
     "--no-fund",
