@@ -14,7 +14,7 @@ use utoo_resolver::{
     Documents, ErrorCategory, ManifestCache, ManifestJob, ManifestJobDone, Project, Registry, RegistryError,
     ResolveOptions, Resolver, Step, resolve,
 };
-use utoo_types::{Manifest, PackageName, Packument, Platform, Version};
+use utoo_types::{Manifest, PackageName, Packument, Platform, Platforms, Version};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -44,7 +44,8 @@ fn project() -> Project {
 fn options() -> ResolveOptions {
     let mut options = ResolveOptions::default();
     options.pick.node_version = Some(Version::new(20, 20, 2));
-    options.platform = Some(Platform { os: "linux".into(), cpu: "x64".into(), libc: Some("glibc".into()) });
+    let platform = Platform { os: "linux".into(), cpu: "x64".into(), libc: Some("glibc".into()) };
+    options.platforms = Some(Platforms::both(platform));
     options
 }
 

@@ -40,6 +40,7 @@ pub use project::{Project, WorkspaceGlobs, find_project};
 pub use public::{public_registry, redact_url};
 pub use secret::Secret;
 pub use settings::{
-    Color, DisplaySettings, InstallSettings, InstallStrategy, LockSettings, LogLevel, Omit,
-    ReplaceRegistryHost, ResolveSettings, SaveKind, SaveSettings, ScriptSettings, WorkspaceSettings,
+    Color, DisplaySettings, InstallSettings, InstallStrategy, LockSettings, LogLevel, ReplaceRegistryHost,
+    ResolveSettings, SaveKind, SaveSettings, ScriptSettings, WorkspaceSettings,
 };
+pub use utoo_types::Omit;

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use utoo_types::Omit;
+
 use crate::error::ConfigError;
 use crate::keys::LOG_LEVELS;
 use crate::sources::Sources;
@@ -63,17 +65,6 @@ pub struct InstallSettings {
     pub dry_run: bool,
 }
 
-/// Kinds of dependencies that are not put into `node_modules`. They stay in the lockfile.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Omit {
-    /// `devDependencies`
-    pub dev: bool,
-    /// `optionalDependencies`
-    pub optional: bool,
-    /// `peerDependencies`
-    pub peer: bool,
-}
-
 /// What is written into package.json.
 #[derive(Clone, Debug)]
 pub struct SaveSettings {
@@ -107,7 +98,8 @@ pub enum SaveKind {
 /// How the lockfile is read and written.
 #[derive(Clone, Debug)]
 pub struct LockSettings {
-    /// `package-lock` and `shrinkwrap`: whether a lockfile is read and written at all.
+    /// `package-lock` and `shrinkwrap`: whether a lockfile is read and written at all. It always is where nothing else is
+    /// wanted (`package-lock-only`).
     pub package_lock: bool,
     /// `package-lock-only`
     pub package_lock_only: bool,
@@ -323,9 +315,11 @@ fn save_kind(sources: &Sources) -> Result<Option<SaveKind>, ConfigError> {
 
 impl LockSettings {
     pub(crate) fn read(sources: &Sources) -> Result<Self, ConfigError> {
+        let package_lock_only = sources.boolean("package-lock-only", false)?;
+        let package_lock = sources.boolean("package-lock", true)? && sources.boolean("shrinkwrap", true)?;
         Ok(Self {
-            package_lock: sources.boolean("package-lock", true)? && sources.boolean("shrinkwrap", true)?,
-            package_lock_only: sources.boolean("package-lock-only", false)?,
+            package_lock: package_lock || package_lock_only,
+            package_lock_only,
             format_package_lock: sources.boolean("format-package-lock", true)?,
             lockfile_version: sources.word("lockfile-version")?.and_then(|word| word.parse().ok()),
             replace_registry_host: match sources.text_or("replace-registry-host", "npmjs").as_str() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use utoo_fs::{FsError, PathError};
-use utoo_types::PlatformMismatch;
+use utoo_types::{EngineMismatch, PlatformMismatch};
 
 use crate::FetchError;
 
@@ -59,6 +59,14 @@ pub enum InstallError {
         /// Wanted and actual.
         mismatch: PlatformMismatch,
     },
+    /// A package that this node or npm is not for, where that is forbidden (`--engine-strict`), and that is not optional.
+    #[error("{package} does not run on this engine: {mismatch}")]
+    Engine {
+        /// `name@version`.
+        package: String,
+        /// Wanted and actual.
+        mismatch: EngineMismatch,
+    },
     /// The file system refused.
     #[error(transparent)]
     Fs(Arc<FsError>),
@@ -106,6 +114,7 @@ impl InstallError {
             Self::Tarball { problem, .. } => problem.code(),
             Self::Location { .. } => "EBADLOCATION",
             Self::Platform { .. } => "EBADPLATFORM",
+            Self::Engine { .. } => "EBADENGINE",
             Self::Fs(error) => error.code(),
             Self::Io { source, .. } => io_code(source),
             Self::Script { .. } => "ELIFECYCLE",

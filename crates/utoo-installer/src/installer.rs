@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use utoo_config::Omit;
 use utoo_fs::{Dir, LinkMode};
 use utoo_lockfile::Lockfile;
-use utoo_types::{Manifest, Platform};
+use utoo_types::{Manifest, Omit};
 
 use crate::events::{EventSink, InstallEvent, InstallSummary, SkippedScript, Stage};
 use crate::fetch::{Downloads, Limits};
@@ -17,7 +16,7 @@ use crate::lock::ModulesLock;
 use crate::make::{Job, Made};
 use crate::plan::{Action, Plan, Shape, plan};
 use crate::scripts::{ScriptOutput, ScriptRunner};
-use crate::select::{PlatformCheck, Selection, base_of, is_in_modules, label_of, select};
+use crate::select::{Fitness, Selection, base_of, is_in_modules, label_of, select};
 use crate::source::{PackageRequest, TarballSource};
 use crate::store::{Store, StoredPackage};
 use crate::{InstallError, Result, bins, disk, make, place, record, state};
@@ -31,10 +30,8 @@ pub struct InstallerOptions {
     pub store: Store,
     /// How files come from the store to `node_modules`.
     pub link_mode: LinkMode,
-    /// The machine that the packages are for.
-    pub platform: Platform,
-    /// Whether a package that does not run on it stops the install.
-    pub platform_check: PlatformCheck,
+    /// The machine, node and npm that the packages are for.
+    pub fitness: Fitness,
     /// What is left out.
     pub omit: Omit,
     /// Whether commands are linked.
@@ -58,8 +55,7 @@ impl InstallerOptions {
             project: project.into(),
             store,
             link_mode: LinkMode::default(),
-            platform: Platform::current(),
-            platform_check: PlatformCheck::default(),
+            fitness: Fitness::default(),
             omit: Omit::default(),
             bin_links: BinLinks::default(),
             scripts: None,
@@ -86,6 +82,9 @@ pub enum BinLinks {
 pub struct InstallRequest {
     /// The ideal tree. It comes back as [`Installed::tree`].
     pub tree: Lockfile,
+    /// Optional packages of the tree that cannot be here, as far as is known: [`InstallerOptions::fitness`] finds those
+    /// that do not run here, but not those that could not be had.
+    pub inert: FxHashSet<Arc<str>>,
     /// Which entries may be completed from what the packages say about themselves.
     pub completion: Completion,
     /// Locations of the workspaces, whose scripts run.
@@ -99,6 +98,7 @@ impl InstallRequest {
     pub fn new(tree: Lockfile) -> Self {
         Self {
             tree,
+            inert: FxHashSet::default(),
             completion: Completion::None,
             workspaces: Vec::new(),
             root_scripts: RootScripts::default(),
@@ -181,7 +181,7 @@ impl<S: TarballSource> Installer<S> {
 
     /// [`Installer::prefetch`] for a version that was just chosen: not if its manifest says that it does not run here.
     pub fn prefetch_chosen(&self, manifest: &Manifest, request: PackageRequest) {
-        if self.options.platform.check(&manifest.platform_lists()).is_ok() {
+        if self.options.fitness.platforms.chosen.check(&manifest.platform_lists()).is_ok() {
             self.prefetch(request);
         }
     }
@@ -336,8 +336,8 @@ impl Prepared {
         let lock = ModulesLock::acquire(&project, &|| (options.events)(InstallEvent::WaitingForLock))?;
         options.store.sweep();
         sweep_temporary(options, &request.workspaces);
-        let InstallRequest { tree, completion, workspaces, root_scripts } = request;
-        let selection = select(&tree, options.omit, &options.platform, options.platform_check)?;
+        let InstallRequest { tree, inert, completion, workspaces, root_scripts } = request;
+        let selection = select(&tree, options.omit, &options.fitness, &inert)?;
         let disk = disk::read(&project, &tree)?;
         let link_text = |location: &str, target: &str| link_text(&options.project, location, target);
         let plan = plan(&tree, &selection, &disk, &link_text);

@@ -117,8 +117,13 @@ pub(crate) fn write_hidden(project: &Path, job: &Job, tree: &Lockfile) -> Result
             hidden.packages.insert(location.clone(), entry.clone());
         }
     }
-    let text = hidden.to_hidden_text();
     let path = project.join(HIDDEN_LOCKFILE);
+    if hidden.packages.is_empty() && job.disk.found.is_empty() {
+        // npm writes none where there was nothing and there is to be nothing.
+        job.project.remove_file(HIDDEN_LOCKFILE)?;
+        return Ok(());
+    }
+    let text = hidden.to_hidden_text();
     let unchanged = job.plan.is_empty() && std::fs::read(&path).is_ok_and(|there| there == text.as_bytes());
     if unchanged {
         return Ok(());

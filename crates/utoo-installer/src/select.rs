@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
-use utoo_config::Omit;
 use utoo_lockfile::{
     Entry, LocationKind, Lockfile, ancestors, name_of_location, nested_location, validate_location,
 };
-use utoo_types::{Platform, PlatformList, PlatformLists, PlatformMismatch};
+use utoo_types::{
+    Engines, Omit, Platform, PlatformList, PlatformLists, PlatformMismatch, Platforms, WantedBy,
+};
 
 use crate::{InstallError, Result};
 
@@ -23,6 +24,41 @@ pub enum PlatformCheck {
     Ignore,
 }
 
+/// What to do with a package that is not optional and that this node or npm is not for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineCheck {
+    /// Install it all the same.
+    #[default]
+    Ignore,
+    /// Refuse the install: `EBADENGINE` (`--engine-strict`).
+    Enforce,
+}
+
+/// What packages are held to.
+#[derive(Debug, Clone)]
+pub struct Fitness {
+    /// The machine, and what optional packages are chosen for.
+    pub platforms: Platforms,
+    /// What becomes of a plain package that is for another machine.
+    pub platform_check: PlatformCheck,
+    /// The node and npm that packages will run under; what is `None` is not checked.
+    pub engines: Engines,
+    /// What becomes of a plain package that is for other ones.
+    pub engine_check: EngineCheck,
+}
+
+impl Default for Fitness {
+    /// This machine, any node.
+    fn default() -> Self {
+        Self {
+            platforms: Platforms::both(Platform::current()),
+            platform_check: PlatformCheck::default(),
+            engines: Engines::default(),
+            engine_check: EngineCheck::default(),
+        }
+    }
+}
+
 /// The packages to have on disk.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
@@ -32,15 +68,17 @@ pub(crate) struct Selection {
     pub(crate) left_out: FxHashSet<Arc<str>>,
 }
 
-/// Chooses, and refuses locations that lead out of the project.
+/// Chooses, and refuses locations that lead out of the project. `inert` are optional packages of which is known already
+/// that they cannot be here.
 pub(crate) fn select(
     tree: &Lockfile,
     omit: Omit,
-    platform: &Platform,
-    check: PlatformCheck,
+    fitness: &Fitness,
+    inert: &FxHashSet<Arc<str>>,
 ) -> Result<Selection> {
     validate(tree)?;
-    let failed = failing(tree, platform, check)?;
+    let mut failed = failing(tree, omit, fitness)?;
+    failed.extend(inert.iter().cloned());
     let broken = with_dependents(tree, failed);
     let orphaned = orphans(tree, &broken);
     let mut selection = Selection::default();
@@ -88,24 +126,30 @@ fn validate(tree: &Lockfile) -> Result<()> {
 }
 
 fn is_omitted(entry: &Entry, omit: Omit) -> bool {
-    (entry.dev && omit.dev)
-        || (entry.optional && omit.optional)
-        || (entry.dev_optional && omit.dev && omit.optional)
-        || (entry.peer && omit.peer)
+    let Entry { dev, optional, dev_optional, peer, .. } = *entry;
+    omit.leaves_out(WantedBy { dev, optional, dev_optional, peer })
 }
 
-/// The packages that do not run here, all of them optional.
-fn failing(tree: &Lockfile, platform: &Platform, check: PlatformCheck) -> Result<FxHashSet<Arc<str>>> {
+/// The packages that do not run here, all of them optional. What is left out is not looked at.
+fn failing(tree: &Lockfile, omit: Omit, fitness: &Fitness) -> Result<FxHashSet<Arc<str>>> {
     let mut failing = FxHashSet::default();
     for (location, entry) in &tree.packages {
-        if !is_in_modules(location) || entry.link {
+        if entry.link || is_omitted(entry, omit) {
             continue;
         }
-        let Err(mismatch) = check_platform(entry, platform) else { continue };
-        if entry.optional || entry.dev_optional {
-            failing.insert(location.clone());
-        } else if check == PlatformCheck::Enforce {
-            return Err(InstallError::Platform { package: label_of(location, entry), mismatch });
+        let platform = check_platform(entry, fitness.platforms.of(entry.optional));
+        let engine = fitness.engines.check_value(entry.engines.as_ref());
+        let package = || label_of(location, entry);
+        match (platform, engine) {
+            (Ok(()), Ok(())) => {}
+            _ if entry.optional => _ = failing.insert(location.clone()),
+            (_, Err(mismatch)) if fitness.engine_check == EngineCheck::Enforce => {
+                return Err(InstallError::Engine { package: package(), mismatch });
+            }
+            (Err(mismatch), _) if fitness.platform_check == PlatformCheck::Enforce => {
+                return Err(InstallError::Platform { package: package(), mismatch });
+            }
+            _ => {}
         }
     }
     Ok(failing)

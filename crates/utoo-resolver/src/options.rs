@@ -1,6 +1,6 @@
 //! What a caller may choose about a resolve.
 
-use utoo_types::{PackageName, PickOptions, Platform};
+use utoo_types::{Omit, PackageName, PickOptions, Platforms};
 
 /// What happens where peer dependencies cannot agree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,8 +81,10 @@ pub struct ResolveOptions {
     pub pick: PickOptions,
     /// What `engines` that do not fit lead to.
     pub engines: EngineCheck,
-    /// The platform to install for; none checks nothing.
-    pub platform: Option<Platform>,
+    /// What packages have to run on; none checks nothing.
+    pub platforms: Option<Platforms>,
+    /// What will not be installed, and so need not run here. It is in the tree all the same.
+    pub omit: Omit,
     /// Names whose dependents are resolved afresh, as `npm update <name>` does.
     pub update: Vec<PackageName>,
     /// Whether the reasons for each placement are kept.

@@ -1,20 +1,20 @@
 //! After the build: which packages this platform and this node can run.
 
-use utoo_types::{EngineMismatch, PlatformMismatch};
+use utoo_types::{EngineMismatch, PlatformMismatch, WantedBy};
 
 use crate::build::{Builder, Warning};
 use crate::error::ResolveError;
 use crate::options::{Conflicts, EngineCheck, ResolveOptions};
-use crate::tree::NodeId;
+use crate::tree::{Flags, NodeId};
 
 /// Optional packages that do not fit become inert with everything that is there only for them. A required one
-/// that does not fit is an error for its platform, and a warning or an error for its engines.
+/// that does not fit is an error for its platform, and a warning or an error for its engines; so is the project. What is
+/// left out need not fit.
 pub(crate) fn check_platforms(
     builder: &mut Builder<'_>,
     options: &ResolveOptions,
 ) -> Result<(), ResolveError> {
-    let root = builder.tree.root();
-    for node in builder.tree.inventory().into_iter().filter(|&node| node != root) {
+    for node in builder.tree.inventory() {
         let (engine, platform) = mismatches(builder, options, node);
         if builder.tree.node(node).flags.optional {
             if engine.is_some() || platform.is_some() {
@@ -22,6 +22,9 @@ pub(crate) fn check_platforms(
                     builder.tree.node_mut(member).inert = true;
                 }
             }
+            continue;
+        }
+        if options.omit.leaves_out(wanted_by(builder.tree.node(node).flags)) {
             continue;
         }
         if let Some(mismatch) = engine.filter(|_| options.conflicts != Conflicts::Force) {
@@ -58,8 +61,14 @@ fn mismatches(
         npm: options.pick.npm_version.clone(),
     };
     let engine = manifest.check_engines(&engines).err();
-    let platform = options.platform.as_ref();
+    let optional = builder.tree.node(node).flags.optional;
+    let platform = options.platforms.as_ref().map(|platforms| platforms.of(optional));
     (engine, platform.and_then(|platform| platform.check(&manifest.platform_lists()).err()))
+}
+
+fn wanted_by(flags: Flags) -> WantedBy {
+    let Flags { dev, optional, dev_optional, peer, .. } = flags;
+    WantedBy { dev, optional, dev_optional, peer }
 }
 
 fn engine_error(builder: &Builder<'_>, node: NodeId, mismatch: &EngineMismatch) -> ResolveError {

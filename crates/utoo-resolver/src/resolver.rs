@@ -88,7 +88,7 @@ impl<'p> Resolver<'p> {
             return None;
         }
         let lists = package.manifest.platform_lists();
-        if self.options.platform.as_ref().is_some_and(|platform| platform.check(&lists).is_err()) {
+        if self.options.platforms.as_ref().is_some_and(|platforms| platforms.chosen.check(&lists).is_err()) {
             return None;
         }
         Some(Chosen {

@@ -13,7 +13,7 @@ use utoo_resolver::{
     Resolution, ResolveError, ResolveOptions, Resolver, SourceManifest, Step,
 };
 use utoo_testkit::Scenario;
-use utoo_types::{Manifest, Packument, Platform, SpecKind, Version};
+use utoo_types::{Manifest, Packument, Platform, Platforms, SpecKind, Version};
 
 fn manifest(text: &str) -> Arc<Manifest> {
     Arc::new(Manifest::from_value(&serde_json::from_str::<Value>(text).unwrap()))
@@ -102,7 +102,8 @@ fn resolve(scenario: &Scenario) -> Result<Resolution, ResolveError> {
     let project = project(scenario);
     let mut options = ResolveOptions::default();
     options.pick.node_version = Some(Version::new(20, 20, 2));
-    options.platform = Some(Platform { os: "linux".into(), cpu: "x64".into(), libc: Some("glibc".into()) });
+    let platform = Platform { os: "linux".into(), cpu: "x64".into(), libc: Some("glibc".into()) };
+    options.platforms = Some(Platforms::both(platform));
     let mut resolver = Resolver::new(&project, &options)?;
     let mut cache = ManifestCache::new();
     while let Step::Blocked(jobs) = resolver.advance(&cache)? {
@@ -158,11 +159,18 @@ fn plain_installs_give_npms_lockfile() {
         let lines = scenario.run_lines().unwrap();
         // Files that are no JSON are refused before there is anything to resolve.
         let readable = scenario.package_json().is_ok_and(|text| serde_json::from_str::<Value>(text).is_ok());
-        // Likewise patterns that need a walk of the disk, and refusals that come with the tarball's bytes.
+        // Likewise patterns that need a walk of the disk, refusals that come with the tarball's bytes, and
+        // tarballs and repositories, which the registry reads.
         let elsewhere = scenario.expected_error() == Some("EINTEGRITY")
             || scenario.files().contains_key(".npmrc")
+            || scenario
+                .to_text()
+                .lines()
+                .any(|line| line.starts_with("-- git ") || line.starts_with("-- tarball "))
             || needs_globs(&scenario);
-        let plain = readable && !elsewhere && matches!(&lines[..], [line] if line.npm_args() == ["install"]);
+        let plain = readable
+            && !elsewhere
+            && matches!(&lines[..], [line] if line.for_npm().args == ["install"] && line.env.is_empty());
         if !plain {
             continue;
         }

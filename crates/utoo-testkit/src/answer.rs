@@ -27,6 +27,8 @@ pub struct Answer {
     pub lock: Option<String>,
     /// node_modules/.package-lock.json.
     pub hidden: Option<String>,
+    /// What stands in the places that the case watches, a line for each file and link; nothing where it watches none.
+    pub disk: Option<String>,
     /// The project's own files afterwards, by path: package.json, and what else the case started with.
     pub files: BTreeMap<String, String>,
 }

@@ -22,8 +22,13 @@ const LOCK: &str = r#"{
 
 #[test]
 fn licences_of_registry_packages_alone_are_left_out() {
-    let answer =
-        Answer { outcome: Outcome::Done, lock: Some(LOCK.to_owned()), hidden: None, files: BTreeMap::new() };
+    let answer = Answer {
+        outcome: Outcome::Done,
+        lock: Some(LOCK.to_owned()),
+        hidden: None,
+        disk: None,
+        files: BTreeMap::new(),
+    };
     let expected = LOCK.replace("      \"license\": \"MIT\",\n", "");
     assert_eq!(answer.without_licences().lock.unwrap(), expected);
 }

@@ -19,14 +19,16 @@ pub enum Aspect {
     Bytes,
     /// The hidden lockfile byte for byte.
     Hidden,
+    /// What stands in the watched places on disk.
+    Disk,
     /// The project's own files byte for byte, such as package.json.
     Files,
 }
 
 impl Aspect {
     /// All of them, in the order in which they are compared.
-    pub const ALL: [Self; 6] =
-        [Self::Outcome, Self::Tree, Self::Document, Self::Bytes, Self::Hidden, Self::Files];
+    pub const ALL: [Self; 7] =
+        [Self::Outcome, Self::Tree, Self::Document, Self::Bytes, Self::Hidden, Self::Disk, Self::Files];
 
     /// A short name for tables.
     #[must_use]
@@ -37,6 +39,7 @@ impl Aspect {
             Self::Document => "document",
             Self::Bytes => "bytes",
             Self::Hidden => "hidden",
+            Self::Disk => "disk",
             Self::Files => "files",
         }
     }
@@ -79,6 +82,7 @@ pub fn compare(expected: &Answer, actual: &Answer) -> Vec<Difference> {
     differ(Aspect::Document, value_difference("", &ours, &theirs));
     differ(Aspect::Bytes, text_difference(expected.lock.as_deref(), actual.lock.as_deref()));
     differ(Aspect::Hidden, text_difference(expected.hidden.as_deref(), actual.hidden.as_deref()));
+    differ(Aspect::Disk, text_difference(expected.disk.as_deref(), actual.disk.as_deref()));
     let paths: BTreeSet<&String> = expected.files.keys().chain(actual.files.keys()).collect();
     let changed = paths.into_iter().find_map(|path| {
         let text = |answer: &Answer| answer.files.get(path).map(|text| text.trim_end().to_owned());

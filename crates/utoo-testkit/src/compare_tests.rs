@@ -3,7 +3,13 @@ use std::collections::BTreeMap;
 use super::*;
 
 fn answer(lock: &str) -> Answer {
-    Answer { outcome: Outcome::Done, lock: Some(lock.to_owned()), hidden: None, files: BTreeMap::new() }
+    Answer {
+        outcome: Outcome::Done,
+        lock: Some(lock.to_owned()),
+        hidden: None,
+        disk: None,
+        files: BTreeMap::new(),
+    }
 }
 
 fn details(expected: &str, actual: &str) -> Vec<(Aspect, String)> {
@@ -39,6 +45,7 @@ fn errors_are_compared_by_code_alone() {
         outcome: Outcome::Error { code: code.to_owned() },
         lock: Some(code.to_owned()),
         hidden: None,
+        disk: None,
         files: BTreeMap::new(),
     };
     assert_eq!(compare(&error("E404"), &Answer { lock: None, ..error("E404") }), []);

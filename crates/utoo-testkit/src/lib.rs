@@ -14,6 +14,7 @@ mod answer;
 mod compare;
 pub mod conformance;
 pub mod fuzz;
+mod git;
 mod oracle;
 mod project;
 mod scenario;

@@ -63,20 +63,19 @@ impl Npm {
     /// Runs a scenario's commands.
     pub fn answer(&self, scenario: &Scenario) -> Result<Answer, OracleError> {
         let project = TestProject::from_scenario(scenario)?;
-        let lines: Vec<_> = scenario.run_lines()?.iter().map(RunLine::npm_args).collect();
-        let outcome = self.run(&project, &lines)?;
-        Ok(project.answer(outcome, scenario.watched_files().into_keys()))
+        let outcome = self.run(&project, &scenario.run_lines()?)?;
+        Ok(project.answer_to(scenario, outcome))
     }
 
-    /// Runs commands in a project, up to the first that fails.
-    pub fn run(&self, project: &TestProject, lines: &[Vec<String>]) -> Result<Outcome, OracleError> {
+    /// Runs commands of utoo in a project as npm's, up to the first that fails.
+    pub fn run(&self, project: &TestProject, lines: &[RunLine]) -> Result<Outcome, OracleError> {
         let mut outcome = Outcome::Done;
-        for line in lines {
+        for line in lines.iter().map(RunLine::for_npm) {
             // npm's own options come first: what follows `--` belongs to the command.
             let registry = format!("--registry={}", project.server().url());
             let flags = FLAGS.iter().map(|flag| (*flag).to_owned()).chain([registry]);
-            let args: Vec<String> = flags.chain(line.iter().cloned()).collect();
-            outcome = project.run(Path::new("npm"), &args)?.outcome();
+            let args = flags.chain(line.args).collect();
+            outcome = project.run_line(Path::new("npm"), &RunLine { env: line.env, args })?.outcome();
             if outcome != Outcome::Done {
                 break;
             }

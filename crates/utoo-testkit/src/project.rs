@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use utoo_server::{FixtureRegistry, Mode, Server, ServerError, ServerHandle, ServerOptions};
 
 use crate::answer::{Answer, Outcome};
-use crate::scenario::{Scenario, ScenarioError};
+use crate::git;
+use crate::scenario::{RunLine, Scenario, ScenarioError};
 
 /// A command that takes longer is killed: nothing that tests run comes near it, while npm never ends on some sets of
 /// peers that contradict each other.
@@ -120,9 +121,26 @@ impl TestProject {
     pub fn from_scenario(scenario: &Scenario) -> Result<Self, ProjectError> {
         let project = Self::new(scenario.fixtures()?)?;
         for (path, text) in scenario.files() {
-            project.write(path, &Answer::to_origin(text, &project.server.url()))?;
+            write(&project.place(path)?, Answer::to_origin(text, &project.server.url()).as_bytes())?;
+        }
+        for (path, tarball) in scenario.tarballs()? {
+            write(&project.place(path)?, &tarball)?;
+        }
+        let repositories = scenario.repositories()?;
+        if !repositories.is_empty() {
+            git::make(&project.repositories(), &repositories)?;
+            write(&project.home().join(".gitconfig"), git::config(&repositories).as_bytes())?;
         }
         Ok(project)
+    }
+
+    /// Where a scenario's `path` is: in the project, `../x` beside it, `~/x` in HOME.
+    fn place(&self, path: &str) -> Result<PathBuf, ProjectError> {
+        Ok(match (path.strip_prefix("../"), path.strip_prefix("~/")) {
+            (Some(beside), _) => utoo_fs::contained_join(self.temp.path(), beside)?,
+            (_, Some(below)) => utoo_fs::contained_join(&self.home(), below)?,
+            _ => utoo_fs::contained_join(&self.dir(), path)?,
+        })
     }
 
     /// The project's directory; always named `project`, since npm writes that name into a nameless project's lock.
@@ -139,6 +157,10 @@ impl TestProject {
 
     fn tmp(&self) -> PathBuf {
         self.temp.path().join("tmp")
+    }
+
+    fn repositories(&self) -> PathBuf {
+        self.temp.path().join("git")
     }
 
     /// The registry.
@@ -185,7 +207,28 @@ impl TestProject {
         let url = self.server.url();
         let text = |path: &str| self.read(path).map(|text| Answer::from_origin(&text, &url));
         let files = files.into_iter().filter_map(|path| Some((path.to_owned(), text(path)?))).collect();
-        Answer { outcome, lock: self.lock(), hidden: self.hidden_lock(), files }
+        Answer { outcome, lock: self.lock(), hidden: self.hidden_lock(), disk: None, files }
+    }
+
+    /// Everything that a scenario compares.
+    pub(crate) fn answer_to(&self, scenario: &Scenario, outcome: Outcome) -> Answer {
+        let url = self.server.url();
+        let mut answer = self.answer(outcome, []);
+        for path in scenario.watched_files().into_keys() {
+            if let Some(text) = self.place(path).ok().and_then(|path| std::fs::read_to_string(path).ok()) {
+                answer.files.insert(path.to_owned(), Answer::from_origin(&text, &url));
+            }
+        }
+        let watched = scenario.watched();
+        if !watched.is_empty() {
+            let mut lines = Vec::new();
+            for path in watched {
+                let Ok(place) = self.place(path) else { continue };
+                list(&place, path, &mut lines);
+            }
+            answer.disk = Some(lines.join(""));
+        }
+        answer
     }
 
     /// Runs the `utoo` binary in the project's directory.
@@ -199,6 +242,13 @@ impl TestProject {
         run(self.command(program).args(args), self.deadline)
     }
 
+    /// [`TestProject::run`] with the variables of a scenario's command.
+    pub(crate) fn run_line(&self, program: &Path, line: &RunLine) -> Result<RunOutput, ProjectError> {
+        let mut command = self.command(program);
+        command.envs(line.env.iter().map(|(name, value)| (name, value))).args(&line.args);
+        run(&mut command, self.deadline)
+    }
+
     /// The command of [`TestProject::run`], to add to it.
     #[must_use]
     pub fn command(&self, program: &Path) -> Command {
@@ -208,6 +258,8 @@ impl TestProject {
         command.env("HOME", self.home()).env("TMPDIR", self.tmp()).env("NO_COLOR", "1").env("LANG", "C");
         // npm's notice of a newer version asks the registry for a package that no scenario has.
         command.env("NO_UPDATE_NOTIFIER", "1");
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_SSH_VARIANT", "simple");
+        command.env("GIT_SSH_COMMAND", git::ssh_command(&self.repositories()));
         command
     }
 }
@@ -255,6 +307,27 @@ fn read_all(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> 
         let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     receive
+}
+
+/// A line for each file, and for each link with where it leads. A folder is what is in it: npm leaves empty ones behind.
+/// utoo's own state file is no part of what is compared.
+fn list(place: &Path, path: &str, lines: &mut Vec<String>) {
+    if let Ok(target) = std::fs::read_link(place) {
+        lines.push(format!("{path} -> {}\n", target.display()));
+        return;
+    }
+    let Ok(entries) = std::fs::read_dir(place) else {
+        if place.exists() {
+            lines.push(format!("{path}\n"));
+        }
+        return;
+    };
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    for name in names.iter().filter(|name| *name != ".utoo-state") {
+        list(&place.join(name), &format!("{path}/{name}"), lines);
+    }
 }
 
 fn read_tree(root: &Path, modules: &str, tree: &mut BTreeMap<String, String>) {

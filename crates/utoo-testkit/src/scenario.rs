@@ -21,26 +21,36 @@
 //!
 //! Sections before `-- npm --` are written by hand: `registry` holds a line for each version (`name version {json}`,
 //! the manifest without name and version; `name tags {json}`, `name times {json}`), `package <name>@<version>/<path>`
-//! a further file of a tarball, `run` the commands, and any other name is a file of the project. A lockfile that is
+//! a further file of a tarball, `run` the commands (perhaps with variables before them: `NODE_ENV=production utoo ci`),
+//! and any other name is a file of the project; `../x` lies beside the project and `~/x` in HOME. A lockfile that is
 //! already there is `before/package-lock.json`, since `package-lock.json` is the one that npm wrote. In all of them the
 //! registry is `https://registry.example/`.
 //!
+//! Three more are for special needs: `tarball <path>` holds a line like the registry's, whose tarball becomes that file;
+//! `git <host>/<path>` is a repository (the head of `git.rs` says how); `watch` lists files and folders whose contents are compared
+//! as well.
+//!
 //! Sections from `-- npm --` on are recorded: npm's version and its exit or error code, the lockfile, the hidden
-//! lockfile (`as package-lock.json` when it holds the same packages), and `<path> after` for each file of the project
-//! that was changed, such as `package.json after`.
+//! lockfile (`as package-lock.json` when it holds the same packages), `disk` (what was watched), and `<path> after` for
+//! each file of the project that was changed, such as `package.json after`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use utoo_server::{FixtureError, FixtureRegistry, TarballFile};
 
 use crate::answer::{Answer, Outcome};
+use crate::git::GitStep;
 
 /// The registry's URL in scenario files and recorded lockfiles.
 pub const REGISTRY: &str = "https://registry.example/";
 
 const SAME_AS_LOCK: &str = "as package-lock.json";
+/// What names of sections begin with.
+const TARBALL: &str = "tarball ";
+const GIT: &str = "git ";
 
 /// A scenario that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -94,19 +104,41 @@ struct Section {
 /// One command of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunLine {
+    /// Variables that are set for it.
+    pub env: Vec<(String, String)>,
     /// Arguments after the program's name, such as `install`, `a@2`, `--save-dev`.
     pub args: Vec<String>,
 }
 
 impl RunLine {
+    /// A command without variables, its words parted by spaces.
+    #[must_use]
+    pub fn new(words: &str) -> Self {
+        Self { env: Vec::new(), args: words.split_whitespace().map(str::to_owned).collect() }
+    }
+
+    /// Reads `NAME=value utoo install a`; nothing for what is no command of utoo.
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let mut env = Vec::new();
+        loop {
+            let word = words.next()?;
+            if word == "utoo" {
+                return Some(Self { env, args: words.map(str::to_owned).collect() });
+            }
+            let (name, value) = word.split_once('=')?;
+            env.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
     /// The same for npm: `utoo deps` is `npm install --package-lock-only`; other commands have npm's names.
     #[must_use]
-    pub fn npm_args(&self) -> Vec<String> {
-        let mut args = self.args.clone();
-        if args.first().is_some_and(|command| command == "deps") {
-            args.splice(0..1, ["install".to_owned(), "--package-lock-only".to_owned()]);
+    pub fn for_npm(&self) -> Self {
+        let mut line = self.clone();
+        if line.args.first().is_some_and(|command| command == "deps") {
+            line.args.splice(0..1, ["install".to_owned(), "--package-lock-only".to_owned()]);
         }
-        args
+        line
     }
 }
 
@@ -214,11 +246,8 @@ impl Scenario {
         let body = self.section("run").ok_or_else(|| self.missing("run"))?;
         let mut lines = Vec::new();
         for line in body.lines().filter(|line| !line.trim().is_empty()) {
-            let mut words = line.split_whitespace().map(str::to_owned);
-            if words.next().as_deref() != Some("utoo") {
-                return Err(self.bad_line("run", "a command starts with `utoo`", line));
-            }
-            lines.push(RunLine { args: words.collect() });
+            let bad = || self.bad_line("run", "a command starts with `utoo`", line);
+            lines.push(RunLine::parse(line).ok_or_else(bad)?);
         }
         Ok(lines)
     }
@@ -237,26 +266,11 @@ impl Scenario {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let bad = |reason: String| self.bad_line("registry", &reason, line);
-            let (name, rest) =
-                line.split_once(char::is_whitespace).ok_or_else(|| bad("no version".to_owned()))?;
-            let rest = rest.trim_start();
-            let (version, json) = rest.split_once(char::is_whitespace).unwrap_or((rest, "{}"));
-            let fields: Map<String, Value> =
-                serde_json::from_str(json).map_err(|error| bad(error.to_string()))?;
+            let (name, version, fields) = self.package_line("registry", line)?;
             match version {
                 "tags" => tags.push((name, fields)),
                 "times" => fixtures.times(name, &fields),
-                version => {
-                    let mut manifest = Map::new();
-                    manifest.insert("name".to_owned(), name.into());
-                    manifest.insert("version".to_owned(), version.into());
-                    manifest.extend(fields);
-                    let files = self.package_files(name, version);
-                    fixtures
-                        .publish(Value::Object(manifest), &files)
-                        .map_err(|source| ScenarioError::Fixture { scenario: self.name.clone(), source })?;
-                }
+                version => self.publish(&mut fixtures, (name, version), fields)?,
             }
         }
         // After all versions, since each of these moves `latest` to itself.
@@ -264,13 +278,88 @@ impl Scenario {
         Ok(fixtures)
     }
 
+    /// The tarballs that lie in the project, by path.
+    pub(crate) fn tarballs(&self) -> Result<Vec<(&str, Bytes)>, ScenarioError> {
+        let mut tarballs = Vec::new();
+        for section in &self.sections {
+            let Some(path) = section.name.strip_prefix(TARBALL) else { continue };
+            let line = section.body.trim();
+            let (name, version, fields) = self.package_line(&section.name, line)?;
+            let mut fixtures = FixtureRegistry::new();
+            self.publish(&mut fixtures, (name, version), fields)?;
+            let file = format!("{}-{version}.tgz", name.rsplit('/').next().unwrap_or(name));
+            let bytes = fixtures.tarball(name, &file);
+            let bytes = bytes.ok_or_else(|| self.bad_line(&section.name, "no tarball", line))?;
+            tarballs.push((path, bytes));
+        }
+        Ok(tarballs)
+    }
+
+    /// The git repositories, by `host/path`, with what is to be done in each.
+    pub(crate) fn repositories(&self) -> Result<Vec<(&str, Vec<GitStep<'_>>)>, ScenarioError> {
+        let mut repositories = Vec::new();
+        for section in &self.sections {
+            let Some(path) = section.name.strip_prefix(GIT).filter(|path| !path.contains('@')) else {
+                continue;
+            };
+            let mut steps = Vec::new();
+            for line in section.body.lines().filter(|line| !line.trim().is_empty()) {
+                let files = |label: &str| self.files_below(&format!("{GIT}{path}@{label}/"));
+                let step = GitStep::parse(line, files);
+                let reason = "commit, tag, annotate or branch, and a name";
+                steps.push(step.ok_or_else(|| self.bad_line(&section.name, reason, line))?);
+            }
+            repositories.push((path, steps));
+        }
+        Ok(repositories)
+    }
+
+    fn files_below(&self, prefix: &str) -> Vec<(&str, &str)> {
+        let found = self.sections.iter();
+        found.filter_map(|section| Some((section.name.strip_prefix(prefix)?, &*section.body))).collect()
+    }
+
+    /// What `watch` names.
+    pub(crate) fn watched(&self) -> Vec<&str> {
+        self.section("watch")
+            .unwrap_or_default()
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect()
+    }
+
+    fn package_line<'l>(
+        &self,
+        section: &str,
+        line: &'l str,
+    ) -> Result<(&'l str, &'l str, Map<String, Value>), ScenarioError> {
+        let bad = |reason: String| self.bad_line(section, &reason, line);
+        let (name, rest) =
+            line.split_once(char::is_whitespace).ok_or_else(|| bad("no version".to_owned()))?;
+        let rest = rest.trim_start();
+        let (version, json) = rest.split_once(char::is_whitespace).unwrap_or((rest, "{}"));
+        let fields = serde_json::from_str(json).map_err(|error| bad(error.to_string()))?;
+        Ok((name, version, fields))
+    }
+
+    fn publish(
+        &self,
+        fixtures: &mut FixtureRegistry,
+        (name, version): (&str, &str),
+        fields: Map<String, Value>,
+    ) -> Result<(), ScenarioError> {
+        let mut manifest = Map::new();
+        manifest.insert("name".to_owned(), name.into());
+        manifest.insert("version".to_owned(), version.into());
+        manifest.extend(fields);
+        let published = fixtures.publish(Value::Object(manifest), &self.package_files(name, version));
+        published.map_err(|source| ScenarioError::Fixture { scenario: self.name.clone(), source })
+    }
+
     fn package_files(&self, name: &str, version: &str) -> Vec<TarballFile> {
-        let prefix = format!("package {name}@{version}/");
-        let files = self.sections.iter().filter_map(|section| {
-            let path = section.name.strip_prefix(&prefix)?;
-            Some(TarballFile::new(path, section.body.as_bytes()))
-        });
-        files.collect()
+        let files = self.files_below(&format!("package {name}@{version}/")).into_iter();
+        files.map(|(path, body)| TarballFile::new(path, body.as_bytes())).collect()
     }
 
     /// The lockfile that npm wrote.
@@ -309,7 +398,8 @@ impl Scenario {
             let after = self.section(&format!("{path} after")).unwrap_or(before);
             (path.to_owned(), after.to_owned())
         });
-        Some(Answer { outcome, lock, hidden, files: files.collect() })
+        let disk = self.section("watch").map(|_| self.section("disk").unwrap_or_default().to_owned());
+        Some(Answer { outcome, lock, hidden, disk, files: files.collect() })
     }
 
     /// The project's files that are compared: all it started with but the lockfile, which is compared by itself.
@@ -334,6 +424,9 @@ impl Scenario {
             let derived = answer.lock.as_deref().and_then(Answer::hidden_from_lock);
             let same = derived.as_deref() == Some(hidden.as_str());
             self.push("node_modules/.package-lock.json", if same { SAME_AS_LOCK } else { hidden });
+        }
+        if let Some(disk) = &answer.disk {
+            self.push("disk", disk);
         }
         let before: BTreeMap<String, String> =
             self.watched_files().into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
@@ -369,12 +462,14 @@ fn header(line: &str) -> Option<&str> {
 }
 
 fn is_recorded(section: &str) -> bool {
-    matches!(section, "npm" | "package-lock.json" | "node_modules/.package-lock.json")
+    matches!(section, "npm" | "package-lock.json" | "node_modules/.package-lock.json" | "disk")
         || section.ends_with(" after")
 }
 
 fn is_special(section: &str) -> bool {
-    is_recorded(section) || matches!(section, "registry" | "run") || section.starts_with("package ")
+    is_recorded(section)
+        || matches!(section, "registry" | "run" | "watch")
+        || ["package ", TARBALL, GIT].iter().any(|prefix| section.starts_with(prefix))
 }
 
 fn collect(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), ScenarioError> {

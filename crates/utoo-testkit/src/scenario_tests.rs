@@ -32,8 +32,8 @@ fn reads_and_writes_the_same_text() {
     assert_eq!(files["package-lock.json"], "{}\n");
     let runs = scenario.run_lines().unwrap();
     assert_eq!(runs[0].args, ["install", "a@2", "--save-dev"]);
-    assert_eq!(runs[0].npm_args(), runs[0].args);
-    assert_eq!(runs[1].npm_args(), ["install", "--package-lock-only"]);
+    assert_eq!(runs[0].for_npm(), runs[0]);
+    assert_eq!(runs[1].for_npm().args, ["install", "--package-lock-only"]);
     assert_eq!(scenario.recorded(), None);
 }
 
@@ -66,6 +66,7 @@ fn recording_replaces_what_was_recorded() {
         outcome: Outcome::Done,
         lock: Some(lock.to_owned()),
         hidden: Answer::hidden_from_lock(lock),
+        disk: None,
         files: unchanged,
     };
     scenario.record("11.0.0", &answer);
@@ -78,6 +79,7 @@ fn recording_replaces_what_was_recorded() {
         outcome: Outcome::Error { code: "ERESOLVE".to_owned() },
         lock: None,
         hidden: None,
+        disk: None,
         files: BTreeMap::from([("packages/w/package.json".to_owned(), "{}\n".to_owned())]),
     };
     scenario.record("11.0.1", &answer);
@@ -103,4 +105,29 @@ fn says_what_is_wrong() {
         scenario.package_json().unwrap_err().to_string(),
         "s: there is no section `-- package.json --`"
     );
+}
+
+#[test]
+fn commands_may_have_variables() {
+    let scenario = Scenario::parse("s", "-- run --\nNODE_ENV=production A=b utoo ci\n");
+    let runs = scenario.run_lines().unwrap();
+    assert_eq!(runs[0].args, ["ci"]);
+    let variables = [("NODE_ENV", "production"), ("A", "b")];
+    assert_eq!(runs[0].env, variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn tarballs_and_repositories_are_no_files_of_the_project() {
+    let text = "-- tarball vendor/a.tgz --\na 1.0.0\n-- git git.example/r.git --\ncommit one\ntag v1\n\
+                -- git git.example/r.git@one/package.json --\n{}\n-- watch --\nnode_modules/a\n-- run --\nutoo i\n";
+    let scenario = Scenario::parse("s", text);
+    assert!(scenario.files().is_empty());
+    assert_eq!(scenario.watched(), ["node_modules/a"]);
+    assert_eq!(scenario.tarballs().unwrap()[0].0, "vendor/a.tgz");
+    let repositories = scenario.repositories().unwrap();
+    assert_eq!(repositories[0].0, "git.example/r.git");
+    let commit = GitStep::Commit { label: "one", files: vec![("package.json", "{}\n")] };
+    assert_eq!(repositories[0].1, [commit, GitStep::Tag("v1")]);
+    let wrong = Scenario::parse("s", "-- git r --\npush\n").repositories().unwrap_err();
+    assert_eq!(wrong.to_string(), "s: git r: commit, tag, annotate or branch, and a name: push");
 }

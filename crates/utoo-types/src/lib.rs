@@ -10,6 +10,7 @@ pub mod collate;
 mod integrity;
 mod manifest;
 mod name;
+mod omit;
 mod package_json;
 mod packument;
 mod pick;
@@ -22,13 +23,14 @@ mod version;
 pub use integrity::{Algorithm, Checker, Hash, Hasher, Integrity, IntegrityError, IntegrityMismatch};
 pub use manifest::{BundleDependencies, Dependencies, DependencyKind, Dist, Manifest};
 pub use name::{NameError, PackageName};
+pub use omit::{Omit, WantedBy};
 pub use package_json::{JsonFormat, PackageJson, PackageJsonError, PackageJsonErrorKind};
 pub use packument::{
     Candidate, CandidateDependencies, Packument, PackumentBuilder, PackumentError, PackumentParser,
 };
 pub use pick::{PickError, PickOptions, Staged, Verdict, explain, pick};
 pub use platform::{
-    EngineMismatch, Engines, Platform, PlatformList, PlatformLists, PlatformMismatch, libc_of_ldd,
+    EngineMismatch, Engines, Platform, PlatformList, PlatformLists, PlatformMismatch, Platforms, libc_of_ldd,
 };
 pub use range::{Range, RangeError};
 pub use spec::{GitSpec, Host, Hosted, HostedUrl, Selector, Spec, SpecContext, SpecError, SpecKind};

@@ -1,6 +1,8 @@
 //! One version of a package: what its package.json or its entry in a packument says, normalised as npm
 //! normalises it before it builds a tree.
 
+pub(crate) use normalize::engine_text;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -10,7 +12,6 @@ use crate::{Integrity, PackageName, Version};
 
 mod bin;
 pub(crate) mod normalize;
-
 /// Named specs in the order of the document: one of the dependency blocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dependencies {
@@ -288,7 +289,7 @@ impl Manifest {
     }
 
     fn engine(&self, name: &str) -> Option<&str> {
-        normalize::engine_text(self.engines.as_ref()?.get(name)?)
+        engine_text(self.engines.as_ref()?.get(name)?)
     }
 
     /// Checks `engines` against the versions there are.
@@ -296,7 +297,7 @@ impl Manifest {
     /// # Errors
     /// [`EngineMismatch`] when one does not fit.
     pub fn check_engines(&self, engines: &Engines) -> Result<(), EngineMismatch> {
-        engines.check(self.node_engine(), self.npm_engine())
+        engines.check_value(self.engines.as_ref())
     }
 
     /// The lists for [`crate::Platform::check`].

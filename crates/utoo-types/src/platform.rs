@@ -17,6 +17,28 @@ pub struct Platform {
     pub libc: Option<String>,
 }
 
+/// What packages are held to. npm's `--os`, `--cpu` and `--libc` choose among optional packages; a plain dependency has to
+/// run on the machine itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platforms {
+    /// The machine itself.
+    pub machine: Platform,
+    /// What optional packages are chosen for.
+    pub chosen: Platform,
+}
+
+impl Platforms {
+    /// Both are this one.
+    pub fn both(platform: Platform) -> Self {
+        Self { machine: platform.clone(), chosen: platform }
+    }
+
+    /// The one that counts for a package.
+    pub fn of(&self, optional: bool) -> &Platform {
+        if optional { &self.chosen } else { &self.machine }
+    }
+}
+
 /// A package that is not made for this machine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Unsupported platform: wanted {wanted} (current: {current})")]
@@ -181,6 +203,15 @@ impl EngineMismatch {
 }
 
 impl Engines {
+    /// [`Engines::check`] for `engines` as a document has it.
+    ///
+    /// # Errors
+    /// As [`Engines::check`].
+    pub fn check_value(&self, engines: Option<&serde_json::Value>) -> Result<(), EngineMismatch> {
+        let text = |name: &str| crate::manifest::engine_text(engines?.get(name)?);
+        self.check(text("node"), text("npm"))
+    }
+
     /// Checks the `node` and `npm` ranges of a package's `engines`.
     ///
     /// A prerelease of node counts as within a range that its number lies in; a text that is no range fits

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use utoo_installer::{
     BinLinks, Built, EventSink, InstallEvent, InstallRequest, Installed, Installer, InstallerOptions,
-    PlatformCheck, RootScripts, Stage, Store, record_state,
+    RootScripts, Stage, Store, record_state,
 };
 use utoo_lockfile::Lockfile;
 use utoo_registry::UnifiedRegistry;
@@ -31,7 +31,7 @@ use crate::error::{Category, CliError, CliResult};
 use crate::output::{Done, Phase, Progress};
 use crate::script;
 use adapter::{Tarballs, WithStore};
-use inputs::Inputs;
+use inputs::{Inputs, Unsaved};
 use request::Edits;
 
 /// Installs, with what the words add or remove; or only resolves.
@@ -72,6 +72,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let request = InstallRequest {
         completion: inputs.completion(context, &tree)?,
         tree,
+        inert: resolved.inert,
         workspaces: inputs.workspace_locations(),
         root_scripts: if edits.is_empty() { RootScripts::All } else { RootScripts::DependenciesOnly },
     };
@@ -79,7 +80,11 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     // Before the scripts, as npm: what was resolved is not lost when one of them fails.
     let saved = save::save(context, &inputs, built.tree().clone())?;
     let installed = installer.run_scripts(built).await?;
-    finish(context, &inputs, &installed, &registry)?;
+    let unsaved = match edits.is_empty() || context.config.save().save {
+        true => Unsaved::Nothing,
+        false => Unsaved::Edits,
+    };
+    finish(context, (&inputs, unsaved), &installed, &registry)?;
     Ok(summary::installed(context, &installed, saved))
 }
 
@@ -106,7 +111,7 @@ pub(super) fn ci(context: &Context) -> CliResult<Done> {
         request.workspaces = inputs.workspace_locations();
         let built = fill(&installer, request, &progress).await?;
         let installed = installer.run_scripts(built).await?;
-        finish(context, &inputs, &installed, &registry)?;
+        finish(context, (&inputs, Unsaved::Nothing), &installed, &registry)?;
         Ok(summary::installed(context, &installed, save::Saved::default()))
     })?
 }
@@ -129,21 +134,19 @@ async fn fill(
 /// Writes out what the registry's writer still holds, and remembers what this install went by.
 fn finish(
     context: &Context,
-    inputs: &Inputs,
+    (inputs, unsaved): (&Inputs, Unsaved),
     installed: &Installed,
     registry: &UnifiedRegistry,
 ) -> CliResult<()> {
     registry.flush();
-    record_state(context.root(), &inputs.state(context, installed.folders.clone()))?;
+    record_state(context.root(), &inputs.state(context, unsaved, installed.folders.clone()))?;
     Ok(())
 }
 
 fn installer(context: &Context, registry: &UnifiedRegistry, progress: &Arc<Progress>) -> Installer<Tarballs> {
     let config = &context.config;
     let mut options = InstallerOptions::new(context.root(), Store::open(config.cache_dir()));
-    options.platform = resolve::platform(config);
-    options.platform_check =
-        if config.resolve().force { PlatformCheck::Ignore } else { PlatformCheck::Enforce };
+    options.fitness = resolve::fitness(context);
     options.omit = config.install().omit;
     options.bin_links = if config.install().bin_links { BinLinks::Make } else { BinLinks::Skip };
     options.scripts = (!config.scripts().ignore_scripts).then(|| script::runner(context));

@@ -1,11 +1,10 @@
 //! Plans as data: a tree, a disk, the steps.
 
 use serde_json::json;
-use utoo_config::Omit;
-use utoo_types::Platform;
+use utoo_types::{Omit, Platform, Platforms};
 
 use super::*;
-use crate::select::{PlatformCheck, select};
+use crate::select::{Fitness, select};
 
 fn lockfile(packages: serde_json::Value) -> Lockfile {
     let mut all = json!({"": {"name": "p"}});
@@ -31,7 +30,8 @@ fn disk(listed: serde_json::Value, found: &[(&str, Found)]) -> DiskState {
 
 fn plan_of(tree: &Lockfile, disk: &DiskState) -> Plan {
     let platform = Platform { os: "linux".into(), cpu: "x64".into(), libc: Some("glibc".into()) };
-    let selection = select(tree, Omit::default(), &platform, PlatformCheck::Enforce).unwrap();
+    let fitness = Fitness { platforms: Platforms::both(platform), ..Fitness::default() };
+    let selection = select(tree, Omit::default(), &fitness, &FxHashSet::default()).unwrap();
     plan(tree, &selection, disk, &|_, target| format!("../{target}"))
 }
 

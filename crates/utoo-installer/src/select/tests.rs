@@ -9,12 +9,13 @@ fn tree(packages: Value) -> Lockfile {
     Lockfile::parse(&text, "package-lock.json").unwrap()
 }
 
-fn linux() -> Platform {
-    Platform { os: "linux".into(), cpu: "x64".into(), libc: Some("glibc".into()) }
+fn linux() -> Fitness {
+    let linux = Platform { os: "linux".into(), cpu: "x64".into(), libc: Some("glibc".into()) };
+    Fitness { platforms: Platforms::both(linux), ..Fitness::default() }
 }
 
 fn left_out(tree: &Lockfile, omit: Omit) -> Vec<String> {
-    let selection = select(tree, omit, &linux(), PlatformCheck::Enforce).unwrap();
+    let selection = select(tree, omit, &linux(), &FxHashSet::default()).unwrap();
     let mut list: Vec<_> = selection.left_out.iter().map(ToString::to_string).collect();
     list.sort();
     list
@@ -70,11 +71,45 @@ fn an_optional_package_that_needs_a_broken_one_is_broken() {
 #[test]
 fn a_required_package_for_another_platform_is_an_error_or_forced() {
     let tree = tree(json!({"": {}, "node_modules/mac": {"version": "2.0.0", "os": ["darwin"]}}));
-    let error = select(&tree, Omit::default(), &linux(), PlatformCheck::Enforce).unwrap_err();
+    let error = select(&tree, Omit::default(), &linux(), &FxHashSet::default()).unwrap_err();
     assert_eq!(error.code(), "EBADPLATFORM");
     assert!(error.to_string().contains("mac@2.0.0"), "{error}");
-    let forced = select(&tree, Omit::default(), &linux(), PlatformCheck::Ignore).unwrap();
+    let ignoring = Fitness { platform_check: PlatformCheck::Ignore, ..linux() };
+    let forced = select(&tree, Omit::default(), &ignoring, &FxHashSet::default()).unwrap();
     assert!(forced.left_out.is_empty());
+    let mac = Platform { os: "darwin".into(), ..linux().platforms.chosen };
+    let chosen = Fitness { platforms: Platforms { chosen: mac, ..linux().platforms }, ..linux() };
+    let error = select(&tree, Omit::default(), &chosen, &FxHashSet::default()).unwrap_err();
+    assert_eq!(error.code(), "EBADPLATFORM", "a plain dependency has to run on the machine itself");
+}
+
+#[test]
+fn engines_leave_optional_packages_out_and_stop_others_where_they_are_strict() {
+    let tree = tree(json!({
+        "": {},
+        "node_modules/old": {"version": "1.0.0", "engines": {"node": "<1"}},
+        "node_modules/opt": {"version": "1.0.0", "engines": {"node": "<1"}, "optional": true},
+        "node_modules/dev": {"version": "1.0.0", "engines": {"node": "<1"}, "dev": true},
+    }));
+    let engines = Engines { node: Some(utoo_types::Version::new(20, 0, 0)), npm: None };
+    let lenient = Fitness { engines, ..linux() };
+    let selection = select(&tree, Omit::default(), &lenient, &FxHashSet::default()).unwrap();
+    assert_eq!(selection.left_out.iter().map(|at| &**at).collect::<Vec<_>>(), ["node_modules/opt"]);
+    let strict = Fitness { engine_check: EngineCheck::Enforce, ..lenient };
+    let error = select(&tree, Omit::default(), &strict, &FxHashSet::default()).unwrap_err();
+    assert_eq!(error.code(), "EBADENGINE");
+}
+
+#[test]
+fn what_could_not_be_had_takes_its_own_with_it() {
+    let tree = tree(json!({
+        "": {"optionalDependencies": {"a": "1"}},
+        "node_modules/a": {"version": "1.0.0", "optional": true, "dependencies": {"b": "1"}},
+        "node_modules/b": {"version": "1.0.0", "optional": true},
+    }));
+    let inert = FxHashSet::from_iter(["node_modules/a".into()]);
+    let selection = select(&tree, Omit::default(), &linux(), &inert).unwrap();
+    assert!(selection.wanted.is_empty());
 }
 
 #[test]
@@ -87,7 +122,7 @@ fn locations_outside_need_a_link_that_leads_there() {
     }));
     assert!(left_out(&linked, Omit::default()).is_empty());
     let planted = tree(json!({"": {}, "../victim/node_modules/dep": {"version": "1.0.0"}}));
-    let error = select(&planted, Omit::default(), &linux(), PlatformCheck::Enforce).unwrap_err();
+    let error = select(&planted, Omit::default(), &linux(), &FxHashSet::default()).unwrap_err();
     assert_eq!(error.code(), "EBADLOCATION");
 }
 

@@ -6,7 +6,7 @@ use super::project_case::ProjectCase;
 use crate::answer::{Answer, Outcome};
 use crate::oracle::{Npm, OracleError};
 use crate::project::{ProjectError, TestProject};
-use crate::scenario::{Scenario, ScenarioError};
+use crate::scenario::{RunLine, Scenario, ScenarioError};
 
 /// Why a case could not be judged.
 #[derive(Debug, thiserror::Error)]
@@ -108,9 +108,8 @@ impl Case {
         match self {
             Self::Scenario(_, scenario) => {
                 let project = TestProject::from_scenario(scenario)?;
-                let lines: Vec<_> = scenario.run_lines()?.into_iter().map(|line| line.args).collect();
-                let outcome = run_utoo(&project, utoo, &lines)?;
-                Ok(project.answer(outcome, scenario.watched_files().into_keys()))
+                let outcome = run_utoo(&project, utoo, &scenario.run_lines()?)?;
+                Ok(project.answer_to(scenario, outcome))
             }
             Self::Project(project) => project.utoo_answer(utoo),
         }
@@ -118,16 +117,12 @@ impl Case {
 }
 
 /// Runs commands of utoo, up to the first that fails.
-pub(super) fn run_utoo(
-    project: &TestProject,
-    utoo: &Path,
-    lines: &[Vec<String>],
-) -> Result<Outcome, CaseError> {
+pub(super) fn run_utoo(project: &TestProject, utoo: &Path, lines: &[RunLine]) -> Result<Outcome, CaseError> {
     let mut outcome = Outcome::Done;
     for line in lines {
-        let args: Vec<String> =
-            line.iter().cloned().chain(["--json", "--ignore-scripts"].map(str::to_owned)).collect();
-        outcome = project.run(utoo, &args)?.outcome();
+        let mut line = line.clone();
+        line.args.extend(["--json", "--ignore-scripts"].map(str::to_owned));
+        outcome = project.run_line(utoo, &line)?.outcome();
         if outcome != Outcome::Done {
             break;
         }

@@ -20,6 +20,7 @@ use super::case::{CaseError, run_utoo};
 use crate::answer::{Answer, Outcome};
 use crate::oracle::Npm;
 use crate::project::TestProject;
+use crate::scenario::RunLine;
 
 /// A large project, read through to a slow registry, takes npm many minutes.
 const DEADLINE: Duration = Duration::from_secs(1800);
@@ -58,7 +59,7 @@ impl ProjectCase {
         let lock = std::fs::read_to_string(self.recorded_path("package-lock.json")).ok();
         let package_json = std::fs::read_to_string(self.dir.join(PACKAGE_JSON)).ok();
         let files = package_json.map(|text| (PACKAGE_JSON.to_owned(), text)).into_iter().collect();
-        Ok(Some(Answer { outcome, lock, hidden: None, files }))
+        Ok(Some(Answer { outcome, lock, hidden: None, disk: None, files }))
     }
 
     pub(super) fn record(&self, npm_version: &str, answer: &Answer) -> Result<(), CaseError> {
@@ -75,13 +76,13 @@ impl ProjectCase {
 
     pub(super) fn npm_answer(&self, npm: &Npm) -> Result<Answer, CaseError> {
         let project = self.on_snapshot()?;
-        let outcome = npm.run(&project, &npm_lines())?;
+        let outcome = npm.run(&project, &[RunLine::new("deps")])?;
         Ok(project.answer(outcome, [PACKAGE_JSON]))
     }
 
     pub(super) fn utoo_answer(&self, utoo: &Path) -> Result<Answer, CaseError> {
         let project = self.on_snapshot()?;
-        let outcome = run_utoo(&project, utoo, &[vec!["deps".to_owned()]])?;
+        let outcome = run_utoo(&project, utoo, &[RunLine::new("deps")])?;
         Ok(project.answer(outcome, [PACKAGE_JSON]))
     }
 
@@ -115,10 +116,6 @@ pub(super) fn without_snapshot(dir: &Path) -> Result<Vec<String>, CaseError> {
     Ok(projects.filter(|project| !project.has_snapshot()).map(|project| project.name).collect())
 }
 
-fn npm_lines() -> [Vec<String>; 1] {
-    [vec!["install".to_owned(), "--package-lock-only".to_owned()]]
-}
-
 /// What was recorded.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordSummary {
@@ -137,10 +134,10 @@ pub fn record_snapshot(dir: &Path, upstream: &Url, utoo: Option<&Path>) -> Resul
         max_age: Duration::from_secs(86_400),
     };
     let project = case.on(proxy())?;
-    Npm::find()?.run(&project, &npm_lines())?;
+    Npm::find()?.run(&project, &[RunLine::new("deps")])?;
     let lock = project.lock();
     if let Some(utoo) = utoo {
-        run_utoo(&case.on(proxy())?, utoo, &[vec!["deps".to_owned()]])?;
+        run_utoo(&case.on(proxy())?, utoo, &[RunLine::new("deps")])?;
     }
     let registry = dir.join("registry");
     if registry.exists() {

@@ -10,10 +10,10 @@ fn counts_by_area() {
     ]);
     let rows: Vec<Vec<String>> =
         report.table().lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect();
-    assert_eq!(rows[0], ["area", "cases", "outcome", "tree", "document", "bytes", "hidden", "files"]);
-    assert_eq!(rows[1], ["peers", "2", "1", "1", "1", "0", "1", "1"]);
-    assert_eq!(rows[2], ["placement", "1", "1", "1", "1", "1", "1", "1"]);
-    assert_eq!(rows[3], ["all", "3", "2", "2", "2", "1", "2", "2"]);
+    assert_eq!(rows[0], ["area", "cases", "outcome", "tree", "document", "bytes", "hidden", "disk", "files"]);
+    assert_eq!(rows[1], ["peers", "2", "1", "1", "1", "0", "1", "1", "1"]);
+    assert_eq!(rows[2], ["placement", "1", "1", "1", "1", "1", "1", "1", "1"]);
+    assert_eq!(rows[3], ["all", "3", "2", "2", "2", "1", "2", "2", "2"]);
     assert!(!report.is_clean());
     assert_eq!(line("peers/a", &report.verdicts()[0].1), "DIFFERENT peers/a\n            bytes: d");
 }

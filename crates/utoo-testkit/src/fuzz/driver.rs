@@ -78,7 +78,7 @@ impl NpmDriver {
             format!("--cache={}", project.home().join("cache").display()),
         ];
         let flags = oracle::FLAGS.iter().map(|flag| (*flag).to_owned());
-        let args: Vec<String> = flags.chain(own).chain(line.npm_args()).collect();
+        let args: Vec<String> = flags.chain(own).chain(line.for_npm().args).collect();
         let request = json!({"dir": project.dir(), "args": args});
         let process = match &mut self.process {
             Some(process) => process,

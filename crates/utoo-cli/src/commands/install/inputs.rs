@@ -9,6 +9,7 @@ use utoo_lockfile::{Entry, Lockfile, Project as Wanted, validate};
 use utoo_resolver::{Folder, Project};
 use utoo_types::{PackageJson, PackageName};
 
+use crate::args::Command;
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
 use crate::project::{Package, workspaces};
@@ -32,6 +33,15 @@ pub(super) struct Inputs {
     pub(super) lock_text: Option<String>,
     /// Where the lockfile is, or would be.
     pub(super) lock_path: PathBuf,
+}
+
+/// What an install put into `node_modules` that no file says (`--no-save`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsaved {
+    /// Nothing: whoever installs again has nothing to do.
+    Nothing,
+    /// What the words asked for: the next install takes it back.
+    Edits,
 }
 
 /// A workspace with its place in the lockfile.
@@ -81,7 +91,7 @@ impl Inputs {
         if runs_scripts || context.config.lock().package_lock_only || context.config.resolve().force {
             return false;
         }
-        let freshness = is_up_to_date(context.root(), &self.state(context, Vec::new()));
+        let freshness = is_up_to_date(context.root(), &self.state(context, Unsaved::Nothing, Vec::new()));
         if let Freshness::Stale(reason) = &freshness
             && context.output.is_verbose()
         {
@@ -91,7 +101,7 @@ impl Inputs {
     }
 
     /// What decides whether an install has anything to do.
-    pub(super) fn state(&self, context: &Context, mut folders: Vec<PathBuf>) -> StateInputs {
+    pub(super) fn state(&self, context: &Context, edits: Unsaved, mut folders: Vec<PathBuf>) -> StateInputs {
         let mut files =
             vec![PathBuf::from("package.json"), "package-lock.json".into(), "npm-shrinkwrap.json".into()];
         for workspace in &self.workspaces {
@@ -101,7 +111,7 @@ impl Inputs {
         }
         let config = &context.config;
         let settings = format!(
-            "{} {:?} {:?} {:?} {:?} {} {:?}",
+            "{} {edits:?} {:?} {:?} {:?} {:?} {} {:?}",
             env!("CARGO_PKG_VERSION"),
             config.resolve(),
             config.install(),
@@ -192,10 +202,10 @@ impl Inputs {
     }
 }
 
-/// npm-shrinkwrap.json comes before package-lock.json. Where lockfiles are off, neither is read.
+/// npm-shrinkwrap.json comes before package-lock.json. Where lockfiles are off, neither is read, but for `utoo ci`.
 fn read_lock(context: &Context) -> CliResult<(PathBuf, Option<String>)> {
     let default = context.root().join("package-lock.json");
-    if !context.config.lock().package_lock {
+    if !context.config.lock().package_lock && context.command != Command::Ci {
         return Ok((default, None));
     }
     for path in [context.root().join("npm-shrinkwrap.json"), default.clone()] {

@@ -3,12 +3,12 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use utoo_config::Config;
-use utoo_installer::{Installer, PackageRequest};
+use utoo_installer::{EngineCheck as EnginesOfTree, Fitness, Installer, PackageRequest, PlatformCheck};
 use utoo_resolver::{
     Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, Record, Resolution, ResolveEvent, ResolveOptions,
     Warning,
 };
-use utoo_types::{PickOptions, Platform, Version};
+use utoo_types::{Engines, PickOptions, Platform, Platforms, Version};
 
 use super::adapter::{Tarballs, WithStore};
 use super::inputs::Inputs;
@@ -97,7 +97,8 @@ fn options(context: &Context) -> ResolveOptions {
             ..PickOptions::default()
         },
         engines: if settings.engine_strict { EngineCheck::Strict } else { EngineCheck::Warn },
-        platform: (!settings.force).then(|| platform(&context.config)),
+        platforms: (!settings.force).then(|| platforms(&context.config)),
+        omit: context.config.install().omit,
         update: Vec::new(),
         record: Record::Nothing,
     }
@@ -110,10 +111,27 @@ fn days_ago(days: f64) -> Option<i64> {
     i64::try_from(now.checked_sub(age)?.as_millis()).ok()
 }
 
-/// This machine, or what `--os`, `--cpu` and `--libc` say.
-pub(super) fn platform(config: &Config) -> Platform {
+/// What the installer holds packages to.
+pub(super) fn fitness(context: &Context) -> Fitness {
+    let settings = context.config.resolve();
+    let (major, minor, patch) = NPM;
+    let engines = match settings.force {
+        true => Engines::default(),
+        false => Engines { node: node::version(context), npm: Some(Version::new(major, minor, patch)) },
+    };
+    Fitness {
+        platforms: platforms(&context.config),
+        platform_check: if settings.force { PlatformCheck::Ignore } else { PlatformCheck::Enforce },
+        engines,
+        engine_check: if settings.engine_strict { EnginesOfTree::Enforce } else { EnginesOfTree::Ignore },
+    }
+}
+
+/// This machine, and what `--os`, `--cpu` and `--libc` say.
+fn platforms(config: &Config) -> Platforms {
     let settings = config.resolve();
-    let mut platform = Platform::current();
+    let machine = Platform::current();
+    let mut platform = machine.clone();
     if let Some(os) = &settings.os {
         platform.os.clone_from(os);
     }
@@ -123,5 +141,5 @@ pub(super) fn platform(config: &Config) -> Platform {
     if let Some(libc) = &settings.libc {
         platform.libc = Some(libc.clone());
     }
-    platform
+    Platforms { machine, chosen: platform }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use utoo_config::Omit;
+use utoo_types::Omit;
 use utoo_types::{Spec, SpecKind, collate};
 
 use super::actual::{Actual, Edge, EdgeKind, Place};
