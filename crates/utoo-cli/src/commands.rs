@@ -2,6 +2,7 @@
 
 mod clean;
 mod completions;
+mod conflict;
 mod install;
 mod ls;
 mod run;

@@ -55,6 +55,13 @@ impl Category {
     }
 }
 
+/// A part of an error that needs more than a line: a label with its first line, then the others below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Section {
+    pub(crate) label: &'static str,
+    pub(crate) lines: Vec<String>,
+}
+
 /// An error as a user reads it. Texts come without credentials: whoever made them took those out.
 #[derive(Debug)]
 pub(crate) struct CliError {
@@ -67,6 +74,8 @@ pub(crate) struct CliError {
     pub(crate) causes: Vec<String>,
     /// Who wanted it: from the nearest dependent to the project.
     pub(crate) required_by: Vec<String>,
+    /// What is behind it, where one line does not tell.
+    pub(crate) sections: Vec<Section>,
     /// What to do about it.
     pub(crate) hint: Option<Box<str>>,
     /// More for programs.
@@ -84,6 +93,7 @@ impl CliError {
             message: message.into(),
             causes: Vec::new(),
             required_by: Vec::new(),
+            sections: Vec::new(),
             hint: None,
             details: Box::default(),
         }

@@ -129,6 +129,7 @@ impl ResolveError {
     #[must_use]
     pub fn chain(&self) -> &[Dependent] {
         match self {
+            Self::PeerConflict(conflict) => &conflict.chain,
             Self::Manifest { chain, .. }
             | Self::Unsettled { chain, .. }
             | Self::Platform { chain, .. }

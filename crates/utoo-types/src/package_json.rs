@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::{DependencyKind, Manifest, PackageName};
 
 mod edit;
+mod locate;
 mod stringify;
 
 pub use stringify::JsonFormat;
@@ -124,6 +125,14 @@ impl PackageJson {
     /// The document as it is.
     pub fn value(&self) -> &Map<String, Value> {
         &self.value
+    }
+
+    /// Line and column of the key at the end of `path` (`["dependencies", "react"]`), both from 1, the column in
+    /// characters; none for what only an edit has put there.
+    pub fn place_of(&self, path: &[&str]) -> Option<(usize, usize)> {
+        let text = self.text.strip_prefix('\u{feff}').unwrap_or(&self.text);
+        let before = &text[..locate::key_offset(text, path)?];
+        Some((before.matches('\n').count() + 1, before.rsplit('\n').next()?.chars().count() + 1))
     }
 
     /// How the text is laid out.

@@ -31,7 +31,8 @@ use crate::error::{Category, CliError, CliResult};
 use crate::output::{Done, Phase, Progress};
 use crate::script;
 use adapter::{Tarballs, WithStore};
-use inputs::{Inputs, Unsaved};
+pub(super) use inputs::Inputs;
+use inputs::Unsaved;
 use request::Edits;
 
 /// Installs, with what the words add or remove; or only resolves.

@@ -79,18 +79,10 @@ impl From<RegistryError> for CliError {
 
 impl From<ResolveError> for CliError {
     fn from(error: ResolveError) -> Self {
-        let chain = match &error {
-            ResolveError::PeerConflict(conflict) => &conflict.chain[..],
-            other => other.chain(),
-        };
-        let required_by = chain.iter().map(dependent).collect();
+        let required_by = error.chain().iter().map(dependent).collect();
         let (category, code) = (error.category().into(), error.code());
         let mut failure = match error {
             ResolveError::Manifest { error, .. } => Self::from(*error),
-            ResolveError::PeerConflict(conflict) => {
-                Self::new(category, code, format!("peer dependencies conflict: {conflict}"))
-                    .hint("change one of the two, or accept the conflict with --legacy-peer-deps or --force")
-            }
             other => Self::new(category, code, other.to_string()),
         };
         failure.required_by = required_by;

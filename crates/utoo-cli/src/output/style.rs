@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::error::CliError;
+use crate::error::{CliError, Section};
 
 /// Whether colours are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Style {
         self.paint("1;33", text)
     }
 
-    /// `error:` what failed; `caused by:`; `required by:` the path from the root; `hint:` what to do.
+    /// `error:` what failed; `caused by:`; `required by:` the path from the root; sections; `hint:` what to do.
     pub(crate) fn error(self, error: &CliError) -> String {
         let mut text = format!("{} {}", self.paint("1;31", "error:"), visible(&error.message));
         if !error.message.contains(error.code) {
@@ -36,8 +36,22 @@ impl Style {
         for dependent in &error.required_by {
             let _ = write!(text, "\n  {} {}", self.paint("1", "required by:"), visible(dependent));
         }
+        for section in &error.sections {
+            let _ = write!(text, "\n{}", self.section(section));
+        }
         if let Some(hint) = &error.hint {
             let _ = write!(text, "\n{} {}", self.paint("1;36", "hint:"), visible(hint));
+        }
+        text
+    }
+}
+
+impl Style {
+    /// The label with the first line behind it, the others below.
+    pub(crate) fn section(self, section: &Section) -> String {
+        let mut text = format!("  {}", self.paint("1", section.label));
+        for (index, line) in section.lines.iter().enumerate() {
+            let _ = write!(text, "{}{}", if index == 0 { " " } else { "\n    " }, visible(line));
         }
         text
     }

@@ -90,3 +90,15 @@ fn a_marker_inside_a_text_is_no_conflict() {
     let text = "{\n  \"a\": \"<<<<<<< ======= >>>>>>>\"\n}\n";
     assert_eq!(parse(text).unwrap().value()["a"], Value::from("<<<<<<< ======= >>>>>>>"));
 }
+
+#[test]
+fn a_key_is_found_where_it_stands() {
+    let text = "\u{feff}{\n  \"name\": \"a\\\"}b\",\n  \"x\": [{\"dependencies\": 1}, 2, \"]\"],\n  \"dependencies\": {\"é\": \"1\", \"b\": \"2\",\n\t\"b\": \"3\"},\n  \"z\": {}\n}\n";
+    let json = PackageJson::parse(text, Path::new("package.json")).unwrap();
+    assert_eq!(json.place_of(&["dependencies", "é"]), Some((4, 20)));
+    assert_eq!(json.place_of(&["dependencies", "b"]), Some((5, 2)), "the last of two counts");
+    assert_eq!(json.place_of(&["z"]), Some((6, 3)));
+    assert_eq!(json.place_of(&["z", "b"]), None);
+    assert_eq!(json.place_of(&["x", "dependencies"]), None);
+    assert_eq!(PackageJson::empty(Path::new("package.json")).place_of(&["a"]), None);
+}

@@ -26,7 +26,7 @@ const LIFECYCLE: [&str; 8] = [
 ];
 
 /// The project as its files say.
-pub(super) struct Inputs {
+pub(crate) struct Inputs {
     pub(super) root: Package,
     pub(super) workspaces: Vec<Workspace>,
     /// Text of package-lock.json or npm-shrinkwrap.json.
@@ -76,6 +76,15 @@ impl Inputs {
         }
         let found = self.workspaces.iter_mut().find(|workspace| &*workspace.location == location);
         found.map(|workspace| &mut workspace.package)
+    }
+
+    /// Line and column of a dependency in the package.json at a location, as the file has it.
+    pub(crate) fn entry_place(&self, location: &str, block: &str, name: &str) -> Option<(usize, usize)> {
+        let package = match location {
+            "" => &self.root,
+            _ => &self.workspaces.iter().find(|workspace| &*workspace.location == location)?.package,
+        };
+        package.json.place_of(&[block, name])
     }
 
     pub(super) fn workspace_locations(&self) -> Vec<Arc<str>> {

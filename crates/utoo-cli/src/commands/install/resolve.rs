@@ -5,8 +5,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use utoo_config::Config;
 use utoo_installer::{EngineCheck as EnginesOfTree, Fitness, Installer, PackageRequest, PlatformCheck};
 use utoo_resolver::{
-    Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, Record, Resolution, ResolveEvent, ResolveOptions,
-    Warning,
+    Conflicts, Dedupe, EngineCheck, InstallStrategy, ManifestCache, Peers, Record, Resolution, ResolveError,
+    ResolveEvent, ResolveOptions, Warning,
 };
 use utoo_types::{Engines, PickOptions, Platform, Platforms, Version};
 
@@ -14,6 +14,7 @@ use super::adapter::{Tarballs, WithStore};
 use super::inputs::Inputs;
 use super::node;
 use super::request::Edits;
+use crate::commands::conflict;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::output::{Phase, Progress, plural};
@@ -35,36 +36,45 @@ pub(super) async fn resolve(
     context.output.timed("read the lockfile", started.elapsed());
     let started = Instant::now();
     progress.begin(Phase::Resolving);
-    let resolution = utoo_resolver::resolve(&project, registry, &options, |event| match event {
-        ResolveEvent::Wanted(_) => progress.add_total(1),
-        ResolveEvent::Arrived { .. } => progress.tick(""),
-        ResolveEvent::Chosen(chosen) => {
-            if let Some(installer) = installer {
-                let version = chosen.manifest.raw_version.clone();
-                let request = PackageRequest {
-                    name: chosen.name,
-                    version,
-                    resolved: chosen.resolved,
-                    integrity: chosen.integrity,
-                };
-                installer.prefetch_chosen(&chosen.manifest, request);
+    let mut cache = ManifestCache::new();
+    let resolution =
+        utoo_resolver::resolve_with(&project, registry, &options, &mut cache, |event| match event {
+            ResolveEvent::Wanted(_) => progress.add_total(1),
+            ResolveEvent::Arrived { .. } => progress.tick(""),
+            ResolveEvent::Chosen(chosen) => {
+                if let Some(installer) = installer {
+                    let version = chosen.manifest.raw_version.clone();
+                    let request = PackageRequest {
+                        name: chosen.name,
+                        version,
+                        resolved: chosen.resolved,
+                        integrity: chosen.integrity,
+                    };
+                    installer.prefetch_chosen(&chosen.manifest, request);
+                }
             }
+        })
+        .await;
+    let resolution = match resolution {
+        Err(ResolveError::PeerConflict(conflict)) => {
+            let search = conflict::search((&project, &options), registry, &mut cache, &conflict).await;
+            progress.clear();
+            return Err(conflict::failure(inputs, &conflict, search));
         }
-    })
-    .await;
-    let resolution = resolution.inspect_err(|_| progress.clear())?;
+        resolution => resolution.inspect_err(|_| progress.clear())?,
+    };
     progress.end(Phase::Resolving, started, &plural(super::count(&resolution.lockfile), "package"));
     progress.clear();
     context.output.timed("resolve", started.elapsed());
     for warning in &resolution.warnings {
-        context.output.warn(&describe(warning));
+        context.output.warn(&describe(inputs, warning));
     }
     Ok(resolution)
 }
 
-fn describe(warning: &Warning) -> String {
+fn describe(inputs: &Inputs, warning: &Warning) -> String {
     match warning {
-        Warning::PeerOverridden(conflict) => format!("a peer dependency was overridden: {conflict}"),
+        Warning::PeerOverridden(conflict) => conflict::warning(inputs, conflict),
         Warning::Engine { package, wanted, current } => {
             format!("{package} wants {wanted}, this is {current}")
         }
