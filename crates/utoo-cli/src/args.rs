@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Run { script: Option<String>, args: Vec<String> },
     /// Show the installed tree.
     Ls { names: Vec<String> },
+    /// Say why packages are where they are.
+    Explain { packages: Vec<String> },
     /// Remove the cache.
     Clean,
     /// Print a completion script.
@@ -84,6 +86,7 @@ impl Command {
             Self::Ci => "ci",
             Self::Run { .. } => "run",
             Self::Ls { .. } => "ls",
+            Self::Explain { .. } => "explain",
             Self::Clean => "clean",
             Self::Completions { .. } => "completions",
         }
@@ -153,6 +156,7 @@ fn invocation(found: &ArgMatches, mut flags: Vec<(String, String)>) -> Parsed {
         "ci" => Command::Ci,
         "run" => Command::Run { script: below.get_one::<String>("script").cloned(), args: texts("args") },
         "ls" => Command::Ls { names: texts("names") },
+        "explain" => Command::Explain { packages: texts("packages") },
         "clean" => Command::Clean,
         "completions" => match below.get_one::<clap_complete::Shell>("shell") {
             Some(shell) => Command::Completions { shell: *shell },

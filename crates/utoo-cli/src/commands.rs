@@ -3,6 +3,7 @@
 mod clean;
 mod completions;
 mod conflict;
+mod explain;
 mod install;
 mod ls;
 mod run;
@@ -20,6 +21,7 @@ pub(crate) fn execute(context: &Context) -> CliResult<Done> {
         Command::Run { script: Some(script), args } => run::run(context, script, args),
         Command::Run { script: None, .. } => run::list(context),
         Command::Ls { names } => ls::ls(context, names),
+        Command::Explain { packages } => explain::explain(context, packages),
         Command::Clean => clean::clean(context),
         Command::Completions { shell } => Ok(completions::completions(*shell)),
     }

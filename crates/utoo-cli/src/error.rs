@@ -74,12 +74,18 @@ pub(crate) struct CliError {
     pub(crate) causes: Vec<String>,
     /// Who wanted it: from the nearest dependent to the project.
     pub(crate) required_by: Vec<String>,
-    /// What is behind it, where one line does not tell.
-    pub(crate) sections: Vec<Section>,
     /// What to do about it.
     pub(crate) hint: Option<Box<str>>,
-    /// More for programs.
-    pub(crate) details: Box<Map<String, Value>>,
+    /// What few errors have.
+    more: Box<More>,
+}
+
+#[derive(Debug, Default)]
+struct More {
+    /// What is behind it, where one line does not tell.
+    sections: Vec<Section>,
+    /// For programs.
+    details: Map<String, Value>,
 }
 
 /// What every command gives: what to show on success, or an error.
@@ -93,9 +99,8 @@ impl CliError {
             message: message.into(),
             causes: Vec::new(),
             required_by: Vec::new(),
-            sections: Vec::new(),
             hint: None,
-            details: Box::default(),
+            more: Box::default(),
         }
     }
 
@@ -109,8 +114,18 @@ impl CliError {
     }
 
     pub(crate) fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.details.insert(key.to_owned(), value.into());
+        self.more.details.insert(key.to_owned(), value.into());
         self
+    }
+
+    pub(crate) fn section(mut self, section: Section) -> Self {
+        self.more.sections.push(section);
+        self
+    }
+
+    /// What is behind it, where one line does not tell.
+    pub(crate) fn sections(&self) -> &[Section] {
+        &self.more.sections
     }
 
     /// Adds the error's sources as causes.
@@ -139,7 +154,7 @@ impl CliError {
 
     /// The `error` member of the JSON document.
     pub(crate) fn to_json(&self) -> Value {
-        let mut details = Map::clone(&self.details);
+        let mut details = self.more.details.clone();
         if !self.causes.is_empty() {
             details.insert("causes".to_owned(), self.causes.clone().into());
         }

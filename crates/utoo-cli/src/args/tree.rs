@@ -70,6 +70,14 @@ fn commands() -> Vec<Command> {
             .about("Show the installed packages as a tree, and what is wrong with them")
             .arg(names("names", "Show only paths to these: name, or name@range"))
             .after_help(LS_HELP),
+        Command::new("explain")
+            .visible_alias("why")
+            .about("Say why packages are where they are: who wants them, and which versions were considered")
+            .arg(names(
+                "packages",
+                "name, name@range, or a path in the tree; without one, the peer conflicts are explained",
+            ))
+            .after_help(EXPLAIN_HELP),
         Command::new("clean")
             .about("Remove utoo's cache: packages, metadata and tarballs")
             .after_help(CLEAN_HELP),
@@ -254,6 +262,17 @@ Examples:
   utoo ls --all           every level
   utoo ls react           who brings react
   utoo ls --depth 1 --json";
+
+const EXPLAIN_HELP: &str = "\
+Explains the tree that `utoo install` would make now, from package.json and the lockfile. Versions
+are those the registry has; with --offline those the cache knows. node_modules is not looked at.
+
+Examples:
+  utoo explain left                 every place of left, and who wants it
+  utoo why left@1                   only where it is of version 1
+  utoo explain node_modules/left    one place
+  utoo explain                      overridden peer dependencies, and what resolves them
+  utoo explain left --json --offline";
 
 const CLEAN_HELP: &str = "\
 Projects keep working: what node_modules holds does not need the cache.

@@ -41,15 +41,14 @@ pub(super) fn failure(inputs: &Inputs, conflict: &PeerConflict, search: FixSearc
     let message = format!("peer dependencies conflict: {}", headline(conflict));
     let tries = search.tries;
     let fixes = search.into_fixes();
-    let mut error = CliError::new(Category::Precondition, "ERESOLVE", message)
+    let error = CliError::new(Category::Precondition, "ERESOLVE", message)
         .hint(LAST_RESORT)
         .detail("conflict", to_json(inputs, conflict))
         .detail("fixes", fixes_to_json(inputs, &fixes))
         .detail("tried", tries)
         .detail("lastResort", json!(["--legacy-peer-deps", "--force"]));
-    error.sections = sections(inputs, conflict);
-    error.sections.push(ways_out(inputs, &fixes, tries));
-    error
+    let sections = sections(inputs, conflict).into_iter().chain([ways_out(inputs, &fixes, tries)]);
+    sections.fold(error, CliError::section)
 }
 
 /// The warning for a conflict below the project that was overridden, with the path that leads there.

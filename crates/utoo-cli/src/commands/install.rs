@@ -34,6 +34,7 @@ use adapter::{Tarballs, WithStore};
 pub(super) use inputs::Inputs;
 use inputs::Unsaved;
 use request::Edits;
+pub(super) use resolve::options as resolve_options;
 
 /// Installs, with what the words add or remove; or only resolves.
 pub(super) fn install(context: &Context) -> CliResult<Done> {

@@ -36,7 +36,7 @@ impl Style {
         for dependent in &error.required_by {
             let _ = write!(text, "\n  {} {}", self.paint("1", "required by:"), visible(dependent));
         }
-        for section in &error.sections {
+        for section in error.sections() {
             let _ = write!(text, "\n{}", self.section(section));
         }
         if let Some(hint) = &error.hint {

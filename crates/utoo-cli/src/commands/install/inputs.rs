@@ -53,7 +53,7 @@ pub(super) struct Workspace {
 
 impl Inputs {
     /// Reads everything but the hidden lockfile. A project without a package.json is an empty one, as for npm.
-    pub(super) fn read(context: &Context) -> CliResult<Self> {
+    pub(crate) fn read(context: &Context) -> CliResult<Self> {
         let folder = context.root();
         let root = match Package::find(folder)? {
             Some(root) => root,
@@ -163,7 +163,7 @@ impl Inputs {
     }
 
     /// The project as the resolver takes it.
-    pub(super) fn to_project(&self, context: &Context, requests: Vec<PackageName>) -> CliResult<Project> {
+    pub(crate) fn to_project(&self, context: &Context, requests: Vec<PackageName>) -> CliResult<Project> {
         let folder = context.root();
         let lock = self.lock(context)?;
         let workspaces: Vec<Folder> = self

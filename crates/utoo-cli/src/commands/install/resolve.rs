@@ -81,7 +81,8 @@ fn describe(inputs: &Inputs, warning: &Warning) -> String {
     }
 }
 
-fn options(context: &Context) -> ResolveOptions {
+/// What the configuration says of resolving.
+pub(crate) fn options(context: &Context) -> ResolveOptions {
     let settings = context.config.resolve();
     let node = if settings.force { None } else { node::version(context) };
     let (major, minor, patch) = NPM;
