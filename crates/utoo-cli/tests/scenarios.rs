@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use utoo_testkit::conformance::{Against, Options, Verdict, run};
 
 const HIDDEN_INDENT: &str = "npm indents the hidden lockfile as package.json";
-const OVERRIDES: &str = "overrides are refused by name so far";
+const OVERRIDE_FOLDER: &str = "npm links the folder of an override below the dependent, where none is";
 const HIDDEN_NAMELESS: &str = "without a lockfile npm's hidden one has no name";
 
 /// What differs so far, and why. A case that comes to agree has to be taken out.
@@ -23,14 +23,9 @@ const DIFFERS: &[(&str, &str)] = &[
     ("lock/unparseable", "npm starts from nothing where the lockfile cannot be read"),
     ("lock/version-1", "locks of npm 6 are refused by name so far"),
     ("lock/version-2", "npm keeps the version of a lock that is there"),
-    ("overrides/alias", OVERRIDES),
-    ("overrides/by-version", OVERRIDES),
-    ("overrides/direct-conflict", OVERRIDES),
-    ("overrides/dot", OVERRIDES),
-    ("overrides/nested", OVERRIDES),
-    ("overrides/peer", OVERRIDES),
-    ("overrides/reference", OVERRIDES),
-    ("overrides/simple", OVERRIDES),
+    ("overrides/file-folder", OVERRIDE_FOLDER),
+    ("overrides/file-folder-nested", OVERRIDE_FOLDER),
+    ("overrides/uninstall-referenced", "npm keeps what no longer fits; its next install would replace it"),
     ("peers/optional-conflict-deep", "npm keeps a version for an optional peer that conflicts"),
     ("placement/indentation", HIDDEN_INDENT),
     ("save/add", HIDDEN_INDENT),

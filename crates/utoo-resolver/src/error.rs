@@ -16,8 +16,10 @@ pub struct Dependent {
     pub kind: &'static str,
     /// The name under which it asks: the key in its package.json.
     pub dependency: String,
-    /// What it asks for, as written in its manifest.
+    /// What it asks for: as written in its manifest, or as an override has it.
     pub spec: String,
+    /// The override that says so, in words such as `a > b@^1`.
+    pub overridden_by: Option<String>,
 }
 
 /// Why a tree could not be built.
@@ -76,6 +78,24 @@ pub enum ResolveError {
         /// The folder of the second.
         second: String,
     },
+    /// One of the project's `overrides` cannot be followed.
+    #[error("the override {rule:?} {reason}")]
+    BadOverride {
+        /// The rule's key in package.json.
+        rule: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An override says something else than the project's own dependency.
+    #[error("the override {name}@{wanted} contradicts the project's own dependency {name}@{declared}")]
+    OverrideConflict {
+        /// The dependency.
+        name: String,
+        /// What the override puts in place.
+        wanted: String,
+        /// What the dependency itself says.
+        declared: String,
+    },
     /// Something that npm resolves and this resolver does not yet; guessing would give a wrong tree.
     #[error("{what}, which is not supported yet")]
     Unsupported {
@@ -110,6 +130,8 @@ impl ResolveError {
             Self::Platform { .. } => "EBADPLATFORM",
             Self::Engine { .. } => "EBADENGINE",
             Self::DuplicateWorkspace { .. } => "EDUPLICATEWORKSPACE",
+            Self::BadOverride { .. } => "EINVALIDOVERRIDE",
+            Self::OverrideConflict { .. } => "EOVERRIDE",
             Self::Unsupported { code, .. } => code,
             Self::Internal { .. } => "EINTERNAL",
         }

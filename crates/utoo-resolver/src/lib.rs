@@ -2,7 +2,8 @@
 //!
 //! Passes, in order, each a module:
 //!
-//! 1. `load`: package.json, workspaces and an existing lockfile become the tree to start from.
+//! 1. `load`: package.json, workspaces and an existing lockfile become the tree to start from; the project's
+//!    `overrides` become rules, which from then on decide what each edge asks for (`tree::scope`).
 //! 2. `build`: edges that are missing or wrong get candidates with their peer sets, and the candidates are placed,
 //!    breadth first, each as far up as everyone concerned agrees.
 //! 3. `build::Builder::finish`, `tree::flags` and `platform`: what failed and was optional is left out, what
@@ -47,12 +48,14 @@
 
 mod build;
 mod cache;
+mod drift;
 mod error;
 mod fix;
 mod graph;
 mod load;
 mod lock;
 mod options;
+mod overrides;
 mod platform;
 mod prefetch;
 mod registry;
@@ -62,6 +65,7 @@ mod tree;
 
 pub use build::{ConflictNode, Obstacle, PeerConflict, Step, Trial, TrialVerdict, Warning};
 pub use cache::ManifestCache;
+pub use drift::drift;
 pub use error::{Dependent, ResolveError};
 pub use fix::{Bounds, Change, Edit, Fix, FixSearch, find_fixes};
 pub use graph::{Choice, EdgeProblem, Graph, GraphEdge, Origin, Place, PlaceKind};

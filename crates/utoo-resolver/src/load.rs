@@ -66,7 +66,7 @@ pub(crate) fn load<'o>(
     options: &'o ResolveOptions,
 ) -> Result<(Builder<'o>, LockedNodes), ResolveError> {
     refuse_unsupported(project)?;
-    let mut tree = Tree::new(&project.manifest, Blocks { peers: options.peers == Peers::Install });
+    let mut tree = Tree::new(&project.manifest, Blocks { peers: options.peers == Peers::Install })?;
     let mut locked = LockedNodes::default();
     for folder in &project.workspaces {
         let package = tree.interner.add_package(&folder.manifest, &folder.location);
@@ -82,6 +82,7 @@ pub(crate) fn load<'o>(
         let name = tree.interner.name(name);
         set_workspace_edge(&mut tree, root, name, want);
     }
+    tree.check_overrides()?;
     let mut builder = Builder::new(tree, options);
     for (name, folder) in &names {
         let name = builder.tree.interner.name(name);
@@ -107,10 +108,6 @@ pub(crate) fn load<'o>(
 }
 
 fn refuse_unsupported(project: &Project) -> Result<(), ResolveError> {
-    let overrides = project.manifest.overrides.as_ref().is_some_and(|overrides| !overrides.is_empty());
-    if overrides {
-        return Err(ResolveError::unsupported("EOVERRIDEUNSUPPORTED", "package.json has \"overrides\""));
-    }
     match &project.lock {
         Some(lock) if lock.ancient => Err(ResolveError::unsupported(
             "ELOCKVERSIONUNSUPPORTED",
@@ -118,6 +115,22 @@ fn refuse_unsupported(project: &Project) -> Result<(), ResolveError> {
         )),
         _ => Ok(()),
     }
+}
+
+/// An override may say of a direct dependency only what package.json says of it anyway.
+pub(crate) fn refuse_conflicting_overrides(tree: &Tree) -> Result<(), ResolveError> {
+    for &id in tree.node(tree.root()).edges_out.values() {
+        let edge = tree.edge(id);
+        let (wanted, declared) = (tree.interner.want_text(edge.want), tree.interner.want_text(edge.declared));
+        if wanted != declared {
+            return Err(ResolveError::OverrideConflict {
+                name: tree.interner.name_text(edge.name).to_string(),
+                wanted: wanted.to_string(),
+                declared: declared.to_string(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The names under which workspaces are linked: their own, or their folder's.
@@ -149,6 +162,7 @@ fn set_workspace_edge(tree: &mut Tree, root: NodeId, name: crate::tree::Name, wa
         Some(id) => {
             let edge = tree.edge_mut(id);
             edge.kind = EdgeKind::Workspace;
+            edge.declared = want;
             edge.want = want;
             edge.accept = None;
             tree.reload(id);
@@ -227,17 +241,19 @@ fn node_at(tree: &Tree, location: &str) -> Option<NodeId> {
     tree.child(parent, name)
 }
 
-/// Whoever has a missing or invalid edge is looked at again, however deep.
+/// Whoever has a missing or invalid edge is looked at again, however deep; the folders that links point to come
+/// after all else, as if they were linked now.
 fn enqueue_broken(builder: &mut Builder<'_>) {
     for node in builder.tree.inventory() {
+        if builder.tree.node(node).is_link() {
+            builder.add_link(node);
+        }
         let tree = &builder.tree;
         let broken = tree.node(node).edges_out.values().any(|&id| {
             let edge = tree.edge(id);
             !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
         });
-        let folder_outside =
-            tree.node(node).is_top() && tree.node(node).fs_parent.is_none() && node != tree.root();
-        if broken && !folder_outside {
+        if broken && (!tree.node(node).is_top() || node == tree.root()) {
             builder.enqueue(node);
         }
     }

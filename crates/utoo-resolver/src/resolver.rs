@@ -9,7 +9,7 @@ use crate::build::{Builder, Step, Warning};
 use crate::cache::ManifestCache;
 use crate::error::ResolveError;
 use crate::graph::{Graph, graph};
-use crate::load::{LockedNodes, Project, load};
+use crate::load::{LockedNodes, Project, load, refuse_conflicting_overrides};
 use crate::lock::to_lockfile;
 use crate::options::ResolveOptions;
 use crate::platform::check_platforms;
@@ -63,6 +63,7 @@ impl<'p> Resolver<'p> {
     /// When the project asks for something that is refused by name, or two workspaces share a name.
     pub fn new(project: &'p Project, options: &'p ResolveOptions) -> Result<Self, ResolveError> {
         let (builder, locked) = load(project, options)?;
+        refuse_conflicting_overrides(&builder.tree)?;
         Ok(Self { project, options, builder, locked })
     }
 

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::scenario::REGISTRY;
 
+/// The code of a refusal that says none.
+pub(crate) const UNKNOWN_CODE: &str = "EUNKNOWN";
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::answer::{Answer, Outcome};
+use crate::answer::{Answer, Outcome, UNKNOWN_CODE};
 
 /// What was compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,7 +62,7 @@ pub fn compare(expected: &Answer, actual: &Answer) -> Vec<Difference> {
     let mut differ = |aspect, detail: Option<String>| {
         differences.extend(detail.map(|detail| Difference { aspect, detail }));
     };
-    if expected.outcome != actual.outcome {
+    if !agree(&expected.outcome, &actual.outcome) {
         let say = |outcome: &Outcome| match outcome {
             Outcome::Done => "success".to_owned(),
             Outcome::Error { code } => code.clone(),
@@ -91,6 +91,14 @@ pub fn compare(expected: &Answer, actual: &Answer) -> Vec<Difference> {
     });
     differ(Aspect::Files, changed);
     differences
+}
+
+/// Where npm refuses without a code, it stumbled over something: any refusal says more.
+fn agree(expected: &Outcome, actual: &Outcome) -> bool {
+    match (expected, actual) {
+        (Outcome::Error { code }, Outcome::Error { .. }) if code == UNKNOWN_CODE => true,
+        (expected, actual) => expected == actual,
+    }
 }
 
 /// Versions and links only: flags and metadata are the document's.

@@ -52,6 +52,9 @@ fn errors_are_compared_by_code_alone() {
     let found = compare(&error("E404"), &answer("{}"));
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].detail, "expected E404, got success");
+    // A refusal without a code is agreed with by any.
+    assert_eq!(compare(&error("EUNKNOWN"), &error("E404")), []);
+    assert_eq!(compare(&error("E404"), &error("EUNKNOWN")).len(), 1);
 }
 
 #[test]

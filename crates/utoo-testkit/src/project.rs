@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use utoo_server::{FixtureRegistry, Mode, Server, ServerError, ServerHandle, ServerOptions};
 
-use crate::answer::{Answer, Outcome};
+use crate::answer::{Answer, Outcome, UNKNOWN_CODE};
 use crate::git;
 use crate::scenario::{RunLine, Scenario, ScenarioError};
 
@@ -80,7 +80,7 @@ impl RunOutput {
                 Some(line.1.trim().to_owned())
             })
         });
-        Outcome::Error { code: code.unwrap_or_else(|| "EUNKNOWN".to_owned()) }
+        Outcome::Error { code: code.unwrap_or_else(|| UNKNOWN_CODE.to_owned()) }
     }
 }
 

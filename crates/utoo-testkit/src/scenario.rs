@@ -22,9 +22,9 @@
 //! Sections before `-- npm --` are written by hand: `registry` holds a line for each version (`name version {json}`,
 //! the manifest without name and version; `name tags {json}`, `name times {json}`), `package <name>@<version>/<path>`
 //! a further file of a tarball, `run` the commands (perhaps with variables before them: `NODE_ENV=production utoo ci`),
-//! and any other name is a file of the project; `../x` lies beside the project and `~/x` in HOME. A lockfile that is
-//! already there is `before/package-lock.json`, since `package-lock.json` is the one that npm wrote. In all of them the
-//! registry is `https://registry.example/`.
+//! `differs` why utoo deliberately does otherwise, and any other name is a file of the project; `../x` lies beside the
+//! project and `~/x` in HOME. A lockfile that is already there is `before/package-lock.json`, since `package-lock.json` is
+//! the one that npm wrote. In all of them the registry is `https://registry.example/`.
 //!
 //! Three more are for special needs: `tarball <path>` holds a line like the registry's, whose tarball becomes that file;
 //! `git <host>/<path>` is a repository (the head of `git.rs` says how); `watch` lists files and folders whose contents are compared
@@ -468,7 +468,7 @@ fn is_recorded(section: &str) -> bool {
 
 fn is_special(section: &str) -> bool {
     is_recorded(section)
-        || matches!(section, "registry" | "run" | "watch")
+        || matches!(section, "registry" | "run" | "watch" | "differs")
         || ["package ", TARBALL, GIT].iter().any(|prefix| section.starts_with(prefix))
 }
 

@@ -83,6 +83,10 @@ impl From<ResolveError> for CliError {
         let (category, code) = (error.category().into(), error.code());
         let mut failure = match error {
             ResolveError::Manifest { error, .. } => Self::from(*error),
+            error @ ResolveError::OverrideConflict { .. } => Self::new(category, code, error.to_string())
+                .hint(
+                    "change one of the two in package.json; as \"$name\" the override follows the dependency",
+                ),
             other => Self::new(category, code, other.to_string()),
         };
         failure.required_by = required_by;

@@ -159,6 +159,11 @@ impl<'o> Builder<'o> {
         self.unbundled.insert(node);
     }
 
+    /// Says that a link was there from the start.
+    pub(crate) fn add_link(&mut self, link: NodeId) {
+        self.links.push(link);
+    }
+
     /// Marks the root's edge of this name as asked for: it is resolved afresh even if it is satisfied.
     pub(crate) fn request(&mut self, from: NodeId, name: Name) {
         self.explicit.extend(self.tree.edge_out(from, name));
@@ -185,7 +190,7 @@ impl<'o> Builder<'o> {
                 continue;
             }
             match self.turn(node, cache) {
-                Ok(()) => {}
+                Ok(()) => self.tree.check_overrides()?,
                 Err(Stop::Missing) => {
                     self.current = Some(node);
                     return Ok(Step::Blocked(std::mem::take(&mut self.wants)));

@@ -220,11 +220,13 @@ impl Builder<'_> {
         let (name, package, kind) = (old.name, old.package, old.kind.clone());
         let (resolved, integrity, failure) =
             (old.resolved.clone(), old.integrity.clone(), old.failure.clone());
+        let scope = old.scope;
         let copy = self.tree.new_node(name, package, kind);
         let node = self.tree.node_mut(copy);
         node.resolved = resolved;
         node.integrity = integrity;
         node.failure = failure;
+        node.scope = scope;
         copy
     }
 

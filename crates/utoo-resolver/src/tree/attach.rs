@@ -18,11 +18,13 @@ impl Tree {
             let existing = self.edge_out(node, declared.name);
             match existing {
                 Some(edge) if self.edge(edge).kind == EdgeKind::Workspace => {}
-                Some(edge) => {
-                    let edge = self.edge_mut(edge);
+                Some(id) => {
+                    let edge = self.edge_mut(id);
                     edge.kind = declared.kind;
+                    edge.declared = declared.want;
                     edge.want = declared.want;
                     edge.accept = declared.accept;
+                    self.apply_rule(id);
                 }
                 None => {
                     self.add_edge(node, declared.name, declared.kind, (declared.want, declared.accept));
@@ -53,6 +55,8 @@ impl Tree {
             name,
             kind,
             want,
+            declared: want,
+            rule: None,
             accept,
             to: None,
             error: None,
@@ -87,7 +91,10 @@ impl Tree {
     pub(crate) fn new_virtual_root(&mut self, source: NodeId) -> NodeId {
         let (name, package) = (self.node(source).name, self.node(source).package);
         let root = self.new_node(name, package, NodeKind::Virtual { source });
-        self.node_mut(root).root = Some(root);
+        let scope = self.node(source).scope;
+        let new = self.node_mut(root);
+        new.root = Some(root);
+        new.scope = scope;
         root
     }
 
@@ -200,6 +207,7 @@ impl Tree {
         }
         for &id in &dropped {
             let edges_in = std::mem::take(&mut self.node_mut(id).edges_in);
+            self.node_mut(id).scope = None;
             for edge in edges_in {
                 self.edge_mut(edge).to = None;
                 self.reload(edge);
@@ -233,6 +241,18 @@ impl Tree {
 
     /// Points an edge at what its name finds, and judges it.
     pub(crate) fn reload(&mut self, edge: EdgeId) {
+        let before = self.apply_rule(edge);
+        let to = self.edge(edge).to;
+        self.look_again(edge);
+        if let (Some(before), Some(to)) = (before, to)
+            && self.edge(edge).to == Some(to)
+        {
+            self.scope_lost(to, before);
+            self.scope_gained(to, self.edge(edge).rule);
+        }
+    }
+
+    pub(super) fn look_again(&mut self, edge: EdgeId) {
         let (from, name) = (self.edge(edge).from, self.edge(edge).name);
         let to = if self.node(from).root.is_some() { self.resolve(from, name) } else { None };
         self.point(edge, to);
@@ -243,9 +263,11 @@ impl Tree {
         if old != to {
             if let Some(old) = old {
                 self.node_mut(old).edges_in.retain(|id| *id != edge);
+                self.scope_lost(old, self.edge(edge).rule);
             }
             self.edge_mut(edge).to = to;
             if let Some(to) = to {
+                self.scope_gained(to, self.edge(edge).rule);
                 self.node_mut(to).edges_in.push(edge);
             }
         }
@@ -268,6 +290,7 @@ impl Tree {
             None => self.add_folder(&location, package, Workspace::No),
         };
         self.node_mut(link).target = Some(target);
+        self.scope_gained(target, self.node(link).scope);
     }
 
     /// Adds the node of a folder outside any `node_modules`.

@@ -87,6 +87,7 @@ impl Tree {
                 kind: edge.kind,
                 dependency: edge.name,
                 spec: edge.spec,
+                overridden_by: self.override_of(id),
             });
             seen.push(at);
         }

@@ -10,6 +10,7 @@ mod describe;
 mod flags;
 mod intern;
 mod satisfy;
+mod scope;
 mod sets;
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use utoo_types::{Integrity, Manifest};
 
+use crate::error::ResolveError;
+use crate::overrides::{Fault, Overrides, RuleId};
 use crate::registry::RegistryError;
 pub(crate) use attach::Workspace;
 pub use describe::DependencyEdge;
@@ -27,6 +30,12 @@ pub(crate) use intern::{Blocks, Interner, Name, Package, PackageId, Want, WantId
 /// A node's place in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// An edge's place in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,6 +123,8 @@ pub(crate) struct Node {
     pub(crate) inert: bool,
     /// The latest virtual root in which this node's dependencies were tried out.
     pub(crate) virtual_root: Option<NodeId>,
+    /// The override rule whose scope it is in; none where there are no overrides, or nothing has led here yet.
+    pub(crate) scope: Option<RuleId>,
 }
 
 impl Node {
@@ -154,7 +165,12 @@ pub(crate) struct Edge {
     pub(crate) from: NodeId,
     pub(crate) name: Name,
     pub(crate) kind: EdgeKind,
+    /// What it asks for: what it was declared with, or what an override puts in place.
     pub(crate) want: WantId,
+    /// What the dependent's manifest says.
+    pub(crate) declared: WantId,
+    /// The override rule into whose scope it leads.
+    pub(crate) rule: Option<RuleId>,
     pub(crate) accept: Option<WantId>,
     pub(crate) to: Option<NodeId>,
     pub(crate) error: Option<EdgeError>,
@@ -195,12 +211,19 @@ pub(crate) struct Tree {
     root: NodeId,
     /// Folder nodes of the real tree by location.
     folders: IndexMap<Arc<str>, NodeId>,
+    overrides: Option<Overrides>,
+    /// The first override that could not be applied: no tree can be built.
+    fault: Option<Fault>,
 }
 
 impl Tree {
     /// A tree of the project alone. `manifest` is the project's package.json.
-    pub(crate) fn new(manifest: &Arc<Manifest>, blocks: Blocks) -> Self {
+    ///
+    /// # Errors
+    /// The project's overrides cannot be read.
+    pub(crate) fn new(manifest: &Arc<Manifest>, blocks: Blocks) -> Result<Self, ResolveError> {
         let mut interner = Interner::new(blocks);
+        let overrides = Overrides::read(manifest, &mut interner)?;
         let package = interner.add_package(manifest, "");
         let name = interner.package(package).name;
         let mut tree = Self {
@@ -212,12 +235,20 @@ impl Tree {
             journal: None,
             root: NodeId(0),
             folders: IndexMap::new(),
+            overrides: None,
+            fault: None,
         };
         let root = tree.new_node(name, package, NodeKind::Project);
         tree.node_mut(root).root = Some(root);
         tree.node_mut(root).flags = Flags::REQUIRED;
+        tree.set_overrides(overrides);
         tree.load_edges(root);
-        tree
+        Ok(tree)
+    }
+
+    /// The override that could not be applied, if one could not.
+    pub(crate) fn check_overrides(&self) -> Result<(), ResolveError> {
+        self.fault.as_ref().map_or(Ok(()), |fault| Err(fault.to_error()))
     }
 
     pub(crate) fn root(&self) -> NodeId {
@@ -312,6 +343,7 @@ impl Tree {
             flags: Flags::UNSEEN,
             inert: false,
             virtual_root: None,
+            scope: None,
         });
         id
     }

@@ -25,8 +25,23 @@ impl Tree {
     }
 
     fn satisfies_edge(&self, node: NodeId, edge: &Edge) -> bool {
-        self.satisfies_want(node, edge.want)
-            || edge.accept.is_some_and(|accept| self.satisfies_want(node, accept))
+        let fits = |want| {
+            self.satisfies_want(node, want)
+                || edge.accept.is_some_and(|accept| self.satisfies_want(node, accept))
+        };
+        match &self.overrides {
+            Some(overrides) if edge.want != edge.declared => {
+                // What a tarball brings along cannot be overridden.
+                if self.node(node).in_bundle {
+                    return fits(edge.declared);
+                }
+                // What the dependent itself asks for does too, unless it is the very thing that the rule is about.
+                let version = self.package_of(node).version();
+                let is_about = |rule| overrides.is_about(rule, edge.name, version);
+                fits(edge.want) || (fits(edge.declared) && !edge.rule.is_some_and(is_about))
+            }
+            _ => fits(edge.want),
+        }
     }
 
     /// Whether `node` is what `want` asks for, its name aside.
@@ -122,6 +137,10 @@ impl Tree {
             return false;
         }
         if self.package_of(new).name != self.package_of(old).name {
+            return false;
+        }
+        // In another scope its dependencies would be others.
+        if !self.node(old).edges_out.is_empty() && self.node(new).scope != self.node(old).scope {
             return false;
         }
         let own = self.gather_dep_set(vec![old], |tree, edge| {

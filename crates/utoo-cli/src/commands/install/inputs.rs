@@ -9,6 +9,7 @@ use utoo_lockfile::{Entry, Lockfile, Project as Wanted, validate};
 use utoo_resolver::{Folder, Project};
 use utoo_types::{PackageJson, PackageName};
 
+use super::resolve;
 use crate::args::Command;
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
@@ -198,7 +199,19 @@ impl Inputs {
             false => utoo_lockfile::Peers::Required,
         };
         let wanted = Wanted { root: self.root.json.manifest(), workspaces: &workspaces, peers };
-        let mismatches: Vec<String> = validate(lock, &wanted).iter().map(ToString::to_string).collect();
+        let mut mismatches = match self.root.json.manifest().overrides {
+            // What the project and its workspaces themselves say may be overridden: the resolver knows.
+            Some(_) => Vec::new(),
+            None => validate(lock, &wanted),
+        };
+        if !lock.ancient {
+            let project = self.to_project(context, Vec::new())?;
+            let drift = utoo_resolver::drift(&project, &resolve::options(context))?;
+            mismatches.extend(
+                drift.into_iter().filter(|mismatch| !mismatches.contains(mismatch)).collect::<Vec<_>>(),
+            );
+        }
+        let mismatches: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
         if mismatches.is_empty() {
             return Ok(());
         }

@@ -1,0 +1,129 @@
+//! Overrides in the tree: the rule that each edge comes under, and the scope that each node hands on to its own edges.
+//!
+//! A scope follows the edges: what an edge under a rule leads to is in that rule's scope. A node that several edges
+//! lead to is in the innermost of their scopes, as far as they get along. Nothing here is entered by a project
+//! without overrides.
+
+use super::{EdgeId, NodeId, Tree, WantId};
+use crate::overrides::{Overrides, RuleId};
+
+/// What an edge has to go by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ruled {
+    pub(super) rule: Option<RuleId>,
+    pub(super) want: WantId,
+}
+
+impl Tree {
+    /// The rules of this project, from here on; the project itself is in their outermost scope.
+    pub(super) fn set_overrides(&mut self, overrides: Option<Overrides>) {
+        self.node_mut(self.root).scope = overrides.as_ref().map(|_| RuleId::WHOLE);
+        self.overrides = overrides;
+    }
+
+    /// The rule for an edge that is declared with `declared`, and the spec that counts.
+    fn ruled(&mut self, id: EdgeId) -> Ruled {
+        let edge = self.edge(id);
+        let (from, name, declared) = (edge.from, edge.name, edge.declared);
+        let own = Ruled { rule: None, want: declared };
+        let (Some(scope), Some(overrides)) = (self.node(from).scope, &mut self.overrides) else { return own };
+        // In a virtual root, all but the root itself.
+        let host = self.nodes[from.index()].root.filter(|&top| top != self.root && top != from);
+        let host = host.map(|top| &*self.interner.package(self.nodes[top.index()].package).manifest);
+        let ruled = overrides.rule_for(scope, name, declared, &self.interner).and_then(|rule| {
+            let text = overrides.replacement(rule, name, host, &self.interner)?;
+            Ok((rule, text))
+        });
+        match ruled {
+            Ok((rule, Some(text))) => {
+                let name = self.interner.name_text(name).clone();
+                // A path of package.json starts where package.json is.
+                Ruled { rule: Some(rule), want: self.interner.intern_want(&name, &text, "") }
+            }
+            Ok((rule, None)) => Ruled { rule: Some(rule), want: declared },
+            Err(fault) => {
+                self.fault.get_or_insert(fault);
+                own
+            }
+        }
+    }
+
+    /// Looks up the edge's rule anew. Gives the one that it came under before, if that was another.
+    pub(super) fn apply_rule(&mut self, id: EdgeId) -> Option<Option<RuleId>> {
+        self.overrides.as_ref()?;
+        let ruled = self.ruled(id);
+        let edge = self.edge(id);
+        let before = Ruled { rule: edge.rule, want: edge.want };
+        if before == ruled {
+            return None;
+        }
+        let edge = self.edge_mut(id);
+        edge.rule = ruled.rule;
+        edge.want = ruled.want;
+        (before.rule != ruled.rule && ruled.rule.is_some()).then_some(before.rule)
+    }
+
+    /// An edge under `rule` leads to `node`.
+    pub(super) fn scope_gained(&mut self, node: NodeId, rule: Option<RuleId>) {
+        let (Some(rule), Some(overrides)) = (rule, &self.overrides) else { return };
+        let scope = match self.node(node).scope {
+            None => rule,
+            Some(own) => match overrides.combine(own, rule) {
+                Some(scope) if scope != own => scope,
+                _ => return,
+            },
+        };
+        self.node_mut(node).scope = Some(scope);
+        self.hand_scope_on(node);
+    }
+
+    /// An edge under `rule` leads to `node` no more.
+    pub(super) fn scope_lost(&mut self, node: NodeId, rule: Option<RuleId>) {
+        let Some(overrides) = &self.overrides else { return };
+        if rule.is_none() || self.node(node).scope != rule {
+            return;
+        }
+        let mut scope = None;
+        for &edge in &self.node(node).edges_in {
+            scope = match (scope, self.edge(edge).rule) {
+                (Some(scope), Some(rule)) => overrides.combine(rule, scope),
+                (_, rule) => rule,
+            };
+        }
+        if scope == rule {
+            return;
+        }
+        self.node_mut(node).scope = scope;
+        if scope.is_some() {
+            self.hand_scope_on(node);
+        }
+    }
+
+    /// The node is in another scope: so is what it depends on, or what it links to.
+    fn hand_scope_on(&mut self, node: NodeId) {
+        if let Some(target) = self.node(node).target {
+            self.scope_gained(target, self.node(node).scope);
+            return;
+        }
+        for index in 0..self.node(node).edges_out.len() {
+            let edge = self.node(node).edges_out[index];
+            self.apply_rule(edge);
+            self.look_again(edge);
+            let (to, rule) = (self.edge(edge).to, self.edge(edge).rule);
+            if let Some(to) = to {
+                self.scope_gained(to, rule);
+            }
+        }
+    }
+
+    /// Whether an override decides what the edge asks for.
+    pub(crate) fn is_overridden(&self, id: EdgeId) -> bool {
+        self.edge(id).want != self.edge(id).declared
+    }
+
+    /// The override that decides what the edge asks for, as package.json has it: `a > b@^1`.
+    pub(crate) fn override_of(&self, id: EdgeId) -> Option<String> {
+        let rule = self.edge(id).rule.filter(|_| self.is_overridden(id))?;
+        self.overrides.as_ref().map(|overrides| overrides.text(rule))
+    }
+}
