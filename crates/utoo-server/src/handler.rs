@@ -18,9 +18,10 @@ use serde_json::json;
 
 use crate::answer::{Answer, send};
 use crate::backend::{Backend, Failure};
-use crate::document::Representation;
+use crate::document::{Form, Representation};
 use crate::faults::{Fault, FaultPlan};
 use crate::negotiate::{accepts_gzip, matches_etag, wanted_form};
+use crate::options::Documents;
 use crate::record::{Recorder, RequestRecord, add, http_now};
 use crate::route::{Route, route};
 use crate::select::select;
@@ -34,6 +35,7 @@ pub(crate) struct App {
     pub(crate) own_origin: String,
     /// The origin in tarball URLs, when it isn't the one asked.
     pub(crate) public_origin: Option<String>,
+    pub(crate) documents: Documents,
     pub(crate) cache_control: HeaderValue,
 }
 
@@ -107,6 +109,13 @@ struct Exchange {
 }
 
 impl App {
+    fn form(&self, headers: &HeaderMap) -> Form {
+        match self.documents {
+            Documents::Both => wanted_form(headers),
+            Documents::Full => Form::Full,
+        }
+    }
+
     /// Records the answer and turns it into what is sent.
     fn finish(&self, exchange: &Exchange, answer: Answer, fault: Option<&Fault>) -> Response {
         let (counters, parts) = (&self.recorder.counters, &exchange.parts);
@@ -173,7 +182,7 @@ impl App {
             Err(failure) => return failure.into(),
         };
         match document.prepared(&self.origin(parts)).await {
-            Ok(prepared) => self.represent(&parts.headers, prepared.form(wanted_form(&parts.headers))).await,
+            Ok(prepared) => self.represent(&parts.headers, prepared.form(self.form(&parts.headers))).await,
             Err(reason) => Failure::Internal(reason).into(),
         }
     }

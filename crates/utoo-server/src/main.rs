@@ -10,7 +10,8 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 use utoo_server::{
-    AccessLog, FaultPlan, FixtureRegistry, Limits, Mode, Recording, Server, ServerError, ServerOptions, prune,
+    AccessLog, Documents, FaultPlan, FixtureRegistry, Keep, Limits, Mode, Recording, Server, ServerError,
+    ServerOptions, prune,
 };
 
 /// A registry for JavaScript packages.
@@ -69,6 +70,9 @@ struct Serve {
     /// The URL under which clients reach this server, when it isn't the one they ask.
     #[arg(long, value_name = "URL")]
     public_url: Option<Url>,
+    /// Serve full documents only, as registries do that know no abbreviated ones.
+    #[arg(long)]
+    full_documents: bool,
     /// Access log as JSON lines, to a file, or to standard output with `-`.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -122,7 +126,7 @@ fn prune_to(
     lock: Option<&Path>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let lock = lock.map(std::fs::read_to_string).transpose()?;
-    let summary = prune(from, to, upstream, lock.as_deref())?;
+    let summary = prune(from, to, upstream, Keep::AllVersions { lock: lock.as_deref() })?;
     let (documents, versions) = (summary.documents, summary.versions);
     say(&format!("{documents} packages, {versions} versions, {} tarballs", summary.tarballs))
 }
@@ -157,6 +161,7 @@ fn options(args: Serve) -> Result<ServerOptions, ServerError> {
         mode,
         listen: args.listen,
         public_url: args.public_url,
+        documents: if args.full_documents { Documents::Full } else { Documents::Both },
         cache_max_age: Duration::from_secs(args.cache_max_age),
         faults: FaultPlan::new(),
         recording: Recording::Off,

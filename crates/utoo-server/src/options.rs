@@ -49,6 +49,16 @@ pub enum Recording {
     Keep(usize),
 }
 
+/// Which forms of a document a server has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Documents {
+    /// Full and abbreviated, as npm's registry: the client's `accept` decides.
+    #[default]
+    Both,
+    /// Full ones only, whatever is asked for, as many mirrors: clients learn licences without any tarball.
+    Full,
+}
+
 /// What one server puts up with.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -88,6 +98,8 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// The origin that tarball URLs carry, when it isn't the one the client asked.
     pub public_url: Option<Url>,
+    /// Which forms of documents are served.
+    pub documents: Documents,
     /// The `max-age` in every document's `cache-control`.
     pub cache_max_age: Duration,
     /// What goes wrong on purpose.
@@ -110,6 +122,7 @@ impl ServerOptions {
             mode,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             public_url: None,
+            documents: Documents::Both,
             cache_max_age: Duration::from_secs(300),
             faults: FaultPlan::new(),
             recording: Recording::Keep(1 << 20),
@@ -117,6 +130,13 @@ impl ServerOptions {
             limits: Limits::default(),
             threads: 1,
         }
+    }
+
+    /// The same, with these forms of documents.
+    #[must_use]
+    pub fn with_documents(mut self, documents: Documents) -> Self {
+        self.documents = documents;
+        self
     }
 
     /// The same, with faults.

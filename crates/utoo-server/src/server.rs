@@ -135,6 +135,7 @@ fn make_app(options: ServerOptions, address: SocketAddr) -> Result<App, ServerEr
         backend,
         recorder,
         faults: RwLock::new(Arc::new(options.faults)),
+        documents: options.documents,
         own_origin,
         public_origin,
         cache_control: cache_control.unwrap_or(HeaderValue::from_static("public")),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{fixtures, get, start};
 use serde_json::json;
-use utoo_server::{Fault, FaultPlan, FixtureRegistry, Mode, Nth, ServerHandle, prune};
+use utoo_server::{Fault, FaultPlan, FixtureRegistry, Keep, Mode, Nth, ServerHandle, prune};
 
 #[expect(clippy::unwrap_used, reason = "a test's helper")]
 fn proxy(upstream: &ServerHandle, storage: &Path, max_age: u64) -> ServerHandle {
@@ -148,9 +148,13 @@ async fn a_pruned_snapshot_answers_what_resolution_reads() {
     server.shutdown();
 
     let lock = format!("{{\"integrity\": \"{integrity}\"}}");
-    let summary =
-        prune(storage.path(), small.path(), Some(&"http://127.0.0.1:9/".parse().unwrap()), Some(&lock))
-            .unwrap();
+    let summary = prune(
+        storage.path(),
+        small.path(),
+        Some(&"http://127.0.0.1:9/".parse().unwrap()),
+        Keep::AllVersions { lock: Some(&lock) },
+    )
+    .unwrap();
     assert_eq!((summary.documents, summary.versions, summary.tarballs), (1, 2, 0));
     let frozen = start(Mode::Frozen { dir: small.path().to_owned() });
     let pruned = get(&frozen, "a", &[]).await.json();

@@ -15,6 +15,7 @@ mod compare;
 pub mod conformance;
 pub mod fuzz;
 mod git;
+mod line_diff;
 mod oracle;
 mod project;
 mod scenario;
@@ -25,6 +26,6 @@ pub use oracle::{Npm, OracleError};
 pub use project::{ProjectError, RunOutput, TestProject, utoo_binary};
 pub use scenario::{REGISTRY, RunLine, Scenario, ScenarioError};
 pub use utoo_server::{
-    Fault, FaultPlan, FixtureError, FixtureRegistry, Mode, Nth, RequestRecord, Server, ServerHandle,
-    ServerOptions, TarballFile,
+    Documents, Fault, FaultPlan, FixtureError, FixtureRegistry, Mode, Nth, RequestRecord, Server,
+    ServerHandle, ServerOptions, TarballFile,
 };

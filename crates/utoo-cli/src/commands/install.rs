@@ -52,7 +52,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let registry = UnifiedRegistry::from_config(&context.config)?;
     let edits = match &context.command {
         Command::Install { specs } => Edits::to_add(context, &mut inputs, &registry, specs).await?,
-        Command::Uninstall { names } => Edits::to_remove(&mut inputs, names),
+        Command::Uninstall { names } => Edits::to_remove(context, &mut inputs, names)?,
         _ => Edits::default(),
     };
     let only_lock = context.command == Command::Deps || context.config.lock().package_lock_only;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use url::Url;
-use utoo_testkit::conformance::{Against, Options, record_snapshot, run};
+use utoo_testkit::conformance::{Against, Options, SnapshotVersions, record_snapshot, run};
 use utoo_testkit::utoo_binary;
 
 /// Compares what utoo makes of every scenario and project with what npm makes of it.
@@ -31,12 +31,15 @@ struct Cli {
     /// Leave utoo out, which otherwise has to be built.
     #[arg(long)]
     npm_only: bool,
-    /// Record the registry snapshot of the project of this name, then npm's answer.
+    /// Record the registry snapshot of the project of this name, and npm's answers on it.
     #[arg(long, value_name = "PROJECT", requires = "upstream")]
     record: Option<String>,
     /// The registry from which a snapshot is recorded.
     #[arg(long, value_name = "URL")]
     upstream: Option<Url>,
+    /// Record all versions of each package, not only those that resolution can choose.
+    #[arg(long, requires = "record")]
+    all_versions: bool,
     /// Cases that run at one time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -66,10 +69,11 @@ fn try_main(mut cli: Cli) -> Result<bool, Box<dyn Error>> {
     let utoo = if cli.npm_only { None } else { Some(utoo_binary()?) };
     let mut out = std::io::stdout();
     if let (Some(project), Some(upstream)) = (&cli.record, &cli.upstream) {
-        let summary =
-            record_snapshot(&cli.fixtures.join("projects").join(project), upstream, utoo.as_deref())?;
-        writeln!(out, "{project}: {:?}", summary.snapshot)?;
-        (cli.filter, cli.update) = (format!("projects/{project}"), true);
+        let dir = cli.fixtures.join("projects").join(project);
+        let versions = if cli.all_versions { SnapshotVersions::All } else { SnapshotVersions::Reachable };
+        let summary = record_snapshot(&dir, upstream, versions, utoo.as_deref())?;
+        writeln!(out, "{project}: {summary:?}")?;
+        cli.filter = format!("projects/{project}");
     }
     let options = Options {
         fixtures: cli.fixtures,

@@ -24,6 +24,12 @@ pub enum CaseError {
     /// A snapshot could not be made.
     #[error(transparent)]
     Snapshot(#[from] utoo_server::SnapshotError),
+    /// A snapshot lacks something.
+    #[error("{case}: npm answers differently on the pruned snapshot and on the registry it was taken from")]
+    Pruned {
+        /// The case.
+        case: String,
+    },
     /// A file.
     #[error("{}: {source}", path.display())]
     Io {
@@ -69,13 +75,13 @@ impl Case {
         }
     }
 
-    /// Whether utoo resolves without installing anything.
+    /// Whether utoo resolves without installing anything, from documents that leave licences out.
     pub(super) fn is_deps(&self) -> Result<bool, CaseError> {
         match self {
             Self::Scenario(_, scenario) => {
                 Ok(scenario.run_lines()?.iter().all(|line| line.args.first().is_some_and(|it| it == "deps")))
             }
-            Self::Project(_) => Ok(true),
+            Self::Project(_) => Ok(false),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod case;
 mod project_case;
+mod record;
 mod report;
 
 use std::io::Write;
@@ -13,7 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use case::{Case, CaseError};
-pub use project_case::{RecordSummary, record_snapshot};
+pub use record::{SnapshotVersions, record_snapshot};
 pub use report::{Report, Verdict};
 
 use crate::compare::compare;

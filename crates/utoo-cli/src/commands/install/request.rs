@@ -65,16 +65,14 @@ impl Edits {
         Ok(edits)
     }
 
-    /// Takes each name out of every block of the project and of the selected workspaces.
-    pub(super) fn to_remove(inputs: &mut Inputs, names: &[String]) -> Self {
+    /// Takes each name out of every block of the project or of the selected workspaces.
+    pub(super) fn to_remove(context: &Context, inputs: &mut Inputs, names: &[String]) -> CliResult<Self> {
         let mut edits = Self::default();
-        let locations: Vec<Arc<str>> =
-            std::iter::once("".into()).chain(inputs.workspace_locations()).collect();
-        for location in locations {
+        for location in targets(context, inputs)? {
             let Some(package) = inputs.package_at(&location) else { continue };
             edits.removed += names.iter().filter(|name| package.json.remove_dependency(name)).count();
         }
-        edits
+        Ok(edits)
     }
 }
 
