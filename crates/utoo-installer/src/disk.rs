@@ -28,7 +28,9 @@ const GONE: &str = "-";
 pub(crate) fn read(project: &Dir, tree: &Lockfile) -> Result<DiskState> {
     let mut disk = DiskState::default();
     if project.kind("node_modules")? == Some(EntryKind::Directory) {
-        disk.listed = read_hidden(project)?;
+        disk.hidden = read_hidden(project)?;
+        let packages = disk.hidden.packages.iter().filter(|(location, _)| is_in_modules(location));
+        disk.listed = packages.map(|(location, entry)| (location.clone(), entry.clone())).collect();
     }
     let written = modified(project, HIDDEN_LOCKFILE);
     let known = tree.packages.keys().chain(disk.listed.keys());
@@ -45,17 +47,14 @@ pub(crate) fn read(project: &Dir, tree: &Lockfile) -> Result<DiskState> {
     Ok(look.disk)
 }
 
-fn read_hidden(project: &Dir) -> Result<rustc_hash::FxHashMap<Arc<str>, Entry>> {
+fn read_hidden(project: &Dir) -> Result<Lockfile> {
     let text = match project.read(HIDDEN_LOCKFILE) {
         Ok(Some(bytes)) => String::from_utf8(bytes).unwrap_or_default(),
         // A link, a folder: whatever it is, it is no list.
-        Ok(None) | Err(_) => return Ok(Default::default()),
+        Ok(None) | Err(_) => return Ok(Lockfile::default()),
     };
     // A hidden lockfile that does not read is as good as none: everything is unknown then, and made anew.
-    let Ok(hidden) = Lockfile::parse(&text, Path::new(HIDDEN_LOCKFILE)) else {
-        return Ok(Default::default());
-    };
-    Ok(hidden.packages.into_iter().filter(|(location, _)| is_in_modules(location)).collect())
+    Ok(Lockfile::parse(&text, Path::new(HIDDEN_LOCKFILE)).unwrap_or_default())
 }
 
 struct Look<'a> {

@@ -16,7 +16,7 @@ use crate::lock::ModulesLock;
 use crate::make::{Job, Made};
 use crate::plan::{Action, Plan, Shape, plan};
 use crate::scripts::{ScriptOutput, ScriptRunner};
-use crate::select::{Fitness, Selection, base_of, is_in_modules, label_of, select};
+use crate::select::{Fitness, Scope, Selection, base_of, is_in_modules, label_of, select};
 use crate::source::{PackageRequest, TarballSource};
 use crate::store::{Store, StoredPackage};
 use crate::{InstallError, Result, bins, disk, make, place, record, state};
@@ -85,6 +85,8 @@ pub struct InstallRequest {
     /// Optional packages of the tree that cannot be here, as far as is known: [`InstallerOptions::fitness`] finds those
     /// that do not run here, but not those that could not be had.
     pub inert: FxHashSet<Arc<str>>,
+    /// Which part of the tree it is about.
+    pub scope: Scope,
     /// Which entries may be completed from what the packages say about themselves.
     pub completion: Completion,
     /// Locations of the workspaces, whose scripts run.
@@ -99,6 +101,7 @@ impl InstallRequest {
         Self {
             tree,
             inert: FxHashSet::default(),
+            scope: Scope::All,
             completion: Completion::None,
             workspaces: Vec::new(),
             root_scripts: RootScripts::default(),
@@ -336,9 +339,10 @@ impl Prepared {
         let lock = ModulesLock::acquire(&project, &|| (options.events)(InstallEvent::WaitingForLock))?;
         options.store.sweep();
         sweep_temporary(options, &request.workspaces);
-        let InstallRequest { tree, inert, completion, workspaces, root_scripts } = request;
-        let selection = select(&tree, options.omit, &options.fitness, &inert)?;
+        let InstallRequest { tree, inert, scope, completion, workspaces, root_scripts } = request;
+        let mut selection = select(&tree, options.omit, &options.fitness, &inert)?;
         let disk = disk::read(&project, &tree)?;
+        selection.limit(&scope, &tree, &disk.hidden);
         let link_text = |location: &str, target: &str| link_text(&options.project, location, target);
         let plan = plan(&tree, &selection, &disk, &link_text);
         let to_make = plan.with(Action::Add).count() + plan.with(Action::Change).count();

@@ -52,7 +52,7 @@ pub use inflate::{BOMB_FLOOR, BOMB_RATIO};
 pub use installer::{BinLinks, Built, Completion, InstallRequest, Installed, Installer, InstallerOptions};
 pub use lifecycle::{DenyAll, RootScripts, ScriptCandidate, ScriptPolicy, Verdict};
 pub use scripts::{KEPT_OUTPUT, ScriptCall, ScriptEnd, ScriptOutput, ScriptRunner, ScriptSetup};
-pub use select::{EngineCheck, Fitness, PlatformCheck};
+pub use select::{EngineCheck, Fitness, PlatformCheck, Scope};
 pub use source::{FetchError, FetchErrorKind, PackageRequest, TarballRequest, TarballSource};
 pub use state::{Freshness, StateInputs, is_up_to_date, record_state};
 pub use store::{Damage, FileMode, IndexedFile, PackageIndex, Shebang, Store, StoreKey, StoredPackage};

@@ -26,6 +26,8 @@ pub(crate) enum Found {
 pub(crate) struct DiskState {
     /// The packages that the hidden lockfile lists; empty where there is none.
     pub(crate) listed: FxHashMap<Arc<str>, Entry>,
+    /// The hidden lockfile with its folders; empty where there is none.
+    pub(crate) hidden: Lockfile,
     /// What is in the `node_modules` folders, by location. A location that is not here is free.
     pub(crate) found: BTreeMap<Arc<str>, Found>,
     /// Paths, relative to the project, where a folder has to be (`node_modules`, a scope) and something else is: a link
@@ -115,6 +117,7 @@ pub(crate) fn plan(
         let action = action_for(entry, &shape, found, disk.listed.get(location));
         steps.push(Step { location: location.clone(), action, shape });
     }
+    steps.extend(untouched(selection, disk));
     settle_bundles(&mut steps);
     let removals = removals(selection, disk, &blocked);
     for step in steps.iter_mut() {
@@ -181,11 +184,24 @@ fn settle_bundles(steps: &mut [Step]) {
     }
 }
 
+/// What the install is not about, and is there: it stays.
+fn untouched<'a>(selection: &'a Selection, disk: &'a DiskState) -> impl Iterator<Item = Step> + 'a {
+    let listed = disk.found.iter().filter(|(location, _)| disk.listed.contains_key(*location));
+    listed.filter(|(location, _)| !selection.touches(location)).map(|(location, found)| {
+        let shape = match found {
+            Found::Link(text) => Shape::Link(text.clone()),
+            _ => Shape::Package,
+        };
+        Step { location: location.clone(), action: Action::Keep, shape }
+    })
+}
+
 /// What is found and not wanted; what lies below a removed folder goes with it.
 fn removals(selection: &Selection, disk: &DiskState, blocked: &Blocked<'_>) -> Vec<Step> {
     let mut removals: Vec<Step> = Vec::new();
     for (location, found) in &disk.found {
-        let unwanted = !selection.wanted.contains(location) && !blocked.covers(location);
+        let unwanted = !selection.wanted.contains(location) && selection.touches(location);
+        let unwanted = unwanted && !blocked.covers(location);
         let below = removals.last().is_some_and(|last| is_below(location, &last.location));
         if unwanted && !below && *found != Found::Other {
             let shape = match found {

@@ -117,6 +117,18 @@ pub(crate) fn write_hidden(project: &Path, job: &Job, tree: &Lockfile) -> Result
             hidden.packages.insert(location.clone(), entry.clone());
         }
     }
+    // What the install was not about is listed as it was.
+    for step in job.plan.with(Action::Keep).filter(|step| !job.selection.touches(&step.location)) {
+        let Some(entry) = job.disk.listed.get(&step.location) else { continue };
+        hidden.packages.insert(step.location.clone(), entry.clone());
+        let folder = entry.resolved.as_ref().filter(|_| entry.link);
+        let folder = folder.and_then(|folder| job.disk.hidden.packages.get_key_value(folder));
+        if let Some((location, entry)) =
+            folder.filter(|(location, _)| !hidden.packages.contains_key(*location))
+        {
+            hidden.packages.insert(location.clone(), entry.clone());
+        }
+    }
     let path = project.join(HIDDEN_LOCKFILE);
     if hidden.packages.is_empty() && job.disk.found.is_empty() {
         // npm writes none where there was nothing and there is to be nothing.

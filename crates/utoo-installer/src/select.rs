@@ -59,6 +59,22 @@ impl Default for Fitness {
     }
 }
 
+/// Which part of the tree an install is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it.
+    #[default]
+    All,
+    /// What can be reached from these locations, in the tree and in what is installed (`--workspace`, `--no-workspaces`).
+    /// Everything else on disk stays as it is.
+    From {
+        /// Links of the selected workspaces, and what the project itself depends on if that is meant.
+        starts: Vec<Arc<str>>,
+        /// Whether the project is meant: what stands in its `node_modules` and has left the tree then goes.
+        root: bool,
+    },
+}
+
 /// The packages to have on disk.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
@@ -66,6 +82,29 @@ pub(crate) struct Selection {
     pub(crate) wanted: FxHashSet<Arc<str>>,
     /// Locations that are in the tree and not wanted.
     pub(crate) left_out: FxHashSet<Arc<str>>,
+    /// The locations that the install is about; nothing for all.
+    pub(crate) scope: Option<FxHashSet<Arc<str>>>,
+}
+
+impl Selection {
+    /// Whether the install is about this location.
+    pub(crate) fn touches(&self, location: &str) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope.contains(location))
+    }
+
+    /// Keeps to a part of the tree; `installed` is the hidden lockfile.
+    pub(crate) fn limit(&mut self, scope: &Scope, tree: &Lockfile, installed: &Lockfile) {
+        let Scope::From { starts, root } = scope else { return };
+        let mut reached = reachable(tree, starts.clone(), &FxHashSet::default());
+        reached.extend(reachable(installed, starts.clone(), &FxHashSet::default()));
+        if *root {
+            let gone = installed.packages.keys().filter(|at| !tree.packages.contains_key(*at));
+            reached.extend(gone.filter(|at| utoo_lockfile::parent_location(at) == Some("")).cloned());
+        }
+        self.wanted.retain(|location| reached.contains(location));
+        self.left_out.retain(|location| reached.contains(location));
+        self.scope = Some(reached);
+    }
 }
 
 /// Chooses, and refuses locations that lead out of the project. `inert` are optional packages of which is known already
@@ -217,19 +256,22 @@ fn orphans(tree: &Lockfile, broken: &FxHashSet<Arc<str>>) -> FxHashSet<Arc<str>>
     if !broken.iter().any(has_dependencies) {
         return FxHashSet::default();
     }
-    let mut all = reachable(tree, &FxHashSet::default());
-    for still in reachable(tree, broken) {
+    let folders = || tree.packages.keys().filter(|location| !is_in_modules(location)).cloned().collect();
+    let mut all = reachable(tree, folders(), &FxHashSet::default());
+    for still in reachable(tree, folders(), broken) {
         all.remove(&still);
     }
     all
 }
 
-fn reachable(tree: &Lockfile, without: &FxHashSet<Arc<str>>) -> FxHashSet<Arc<str>> {
-    let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
-    let mut open: Vec<Arc<str>> =
-        tree.packages.keys().filter(|location| !is_in_modules(location)).cloned().collect();
+/// `starts`, and all that they lead to by dependencies and links.
+fn reachable(tree: &Lockfile, starts: Vec<Arc<str>>, without: &FxHashSet<Arc<str>>) -> FxHashSet<Arc<str>> {
+    let mut seen: FxHashSet<Arc<str>> = starts.iter().cloned().collect();
+    let mut open = starts;
     while let Some(location) = open.pop() {
         let Some(entry) = tree.packages.get(&location) else { continue };
+        let target = entry.resolved.clone().filter(|_| entry.link);
+        open.extend(target.filter(|target| seen.insert(target.clone())));
         let sets = [
             &entry.dependencies,
             &entry.dev_dependencies,

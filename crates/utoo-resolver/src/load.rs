@@ -1,5 +1,6 @@
 //! The load pass: package.json, workspaces and an existing lockfile become the tree that the build starts from.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -30,6 +31,10 @@ pub struct Project {
     pub lock: Option<Lockfile>,
     /// Direct dependencies that were asked for by name on the command line.
     pub requests: Vec<PackageName>,
+    /// Locations of the packages that the command is about (`--workspace`), whose turn comes first; none is the project.
+    pub targets: Vec<Arc<str>>,
+    /// The home directory relative to the project, for specs such as `file:~/a`.
+    pub home: Option<PathBuf>,
 }
 
 impl Project {
@@ -44,6 +49,8 @@ impl Project {
             folders: Vec::new(),
             lock: None,
             requests: Vec::new(),
+            targets: Vec::new(),
+            home: None,
         }
     }
 }
@@ -66,7 +73,8 @@ pub(crate) fn load<'o>(
     options: &'o ResolveOptions,
 ) -> Result<(Builder<'o>, LockedNodes), ResolveError> {
     refuse_unsupported(project)?;
-    let mut tree = Tree::new(&project.manifest, Blocks { peers: options.peers == Peers::Install })?;
+    let blocks = Blocks { peers: options.peers == Peers::Install };
+    let mut tree = Tree::new(&project.manifest, blocks, project.home.clone())?;
     let mut locked = LockedNodes::default();
     for folder in &project.workspaces {
         let package = tree.interner.add_package(&folder.manifest, &folder.location);
@@ -91,9 +99,15 @@ pub(crate) fn load<'o>(
     for folder in &project.folders {
         builder.add_known_folder(&folder.location, &folder.manifest);
     }
-    for name in &project.requests {
-        let name = builder.tree.interner.name(name);
-        builder.request(root, name);
+    let folders = project.targets.iter().filter_map(|location| builder.tree.folder(location));
+    let folders: Vec<NodeId> = folders.collect();
+    let is_root_meant = project.targets.is_empty() || project.targets.iter().any(|at| at.is_empty());
+    for &target in folders.iter().chain(is_root_meant.then_some(&root)) {
+        for name in &project.requests {
+            let name = builder.tree.interner.name(name);
+            builder.request(target, name);
+        }
+        builder.enqueue(target);
     }
     for &node in locked.keys() {
         builder.add_locked(node);

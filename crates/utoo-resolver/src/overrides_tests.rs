@@ -10,14 +10,14 @@ use crate::tree::Blocks;
 fn read(overrides: Value, dependencies: Value) -> (Overrides, Interner) {
     let manifest = json!({"overrides": overrides, "dependencies": dependencies});
     let manifest = Arc::new(Manifest::from_value(&manifest));
-    let mut interner = Interner::new(Blocks { peers: true });
+    let mut interner = Interner::new(Blocks { peers: true }, None);
     let overrides = Overrides::read(&manifest, &mut interner).unwrap().unwrap();
     (overrides, interner)
 }
 
 fn error(overrides: Value) -> String {
     let manifest = Arc::new(Manifest::from_value(&json!({ "overrides": overrides })));
-    let mut interner = Interner::new(Blocks { peers: true });
+    let mut interner = Interner::new(Blocks { peers: true }, None);
     Overrides::read(&manifest, &mut interner).unwrap_err().to_string()
 }
 
@@ -105,7 +105,7 @@ fn what_cannot_be_read_is_refused() {
 fn without_rules_there_is_nothing() {
     for overrides in [json!({}), json!({".": "1"}), json!("x"), json!(["x"])] {
         let manifest = Arc::new(Manifest::from_value(&json!({ "overrides": overrides })));
-        let mut interner = Interner::new(Blocks { peers: true });
+        let mut interner = Interner::new(Blocks { peers: true }, None);
         assert!(Overrides::read(&manifest, &mut interner).unwrap().is_none());
     }
 }

@@ -177,6 +177,11 @@ impl PackageJson {
         self.change(|value| edit::set(value, kind, name.as_str(), spec));
     }
 
+    /// Adds a dependency to what is bundled, as `npm install --save-bundle` does.
+    pub fn bundle_dependency(&mut self, name: &PackageName) {
+        self.change(|value| edit::bundle(value, name.as_str()));
+    }
+
     /// Takes a dependency out of every block, as `npm uninstall` does, and out of what is bundled; settles all
     /// blocks as [`PackageJson::set_dependency`]. Gives whether it was in one.
     pub fn remove_dependency(&mut self, name: &str) -> bool {

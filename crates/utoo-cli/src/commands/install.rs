@@ -14,6 +14,7 @@ mod request;
 mod resolve;
 mod save;
 mod summary;
+mod targets;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,6 +36,7 @@ pub(super) use inputs::Inputs;
 use inputs::Unsaved;
 use request::Edits;
 pub(super) use resolve::options as resolve_options;
+use targets::Targets;
 
 /// Installs, with what the words add or remove; or only resolves.
 pub(super) fn install(context: &Context) -> CliResult<Done> {
@@ -50,9 +52,12 @@ pub(super) fn install(context: &Context) -> CliResult<Done> {
 async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let progress = Arc::new(context.output.progress());
     let registry = UnifiedRegistry::from_config(&context.config)?;
+    let targets = Targets::of(context, &inputs)?;
     let edits = match &context.command {
-        Command::Install { specs } => Edits::to_add(context, &mut inputs, &registry, specs).await?,
-        Command::Uninstall { names } => Edits::to_remove(context, &mut inputs, names)?,
+        Command::Install { specs } => {
+            Edits::to_add(context, &mut inputs, (&registry, &targets), specs).await?
+        }
+        Command::Uninstall { names } => Edits::to_remove(&mut inputs, &targets, names),
         _ => Edits::default(),
     };
     let only_lock = context.command == Command::Deps || context.config.lock().package_lock_only;
@@ -60,7 +65,8 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let installer = installer(context, &registry, &progress);
     let ahead = (!only_lock && !dry).then_some(&installer);
     let manifests = WithStore { registry: &registry, installer: &installer };
-    let resolved = resolve::resolve(context, &inputs, &edits, (&manifests, ahead), &progress).await?;
+    let resolved =
+        resolve::resolve(context, (&inputs, &targets), &edits, (&manifests, ahead), &progress).await?;
     let mut tree = resolved.lockfile;
     save::settle_specs(context, &mut inputs, &edits, &mut tree);
     if dry {
@@ -73,9 +79,10 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     }
     let request = InstallRequest {
         completion: inputs.completion(context, &tree)?,
-        tree,
+        scope: targets.scope(&inputs, &tree),
         inert: resolved.inert,
-        workspaces: inputs.workspace_locations(),
+        workspaces: targets.workspaces(&inputs),
+        tree,
         root_scripts: if edits.is_empty() { RootScripts::All } else { RootScripts::DependenciesOnly },
     };
     let built = fill(&installer, request, &progress).await?;
@@ -103,6 +110,7 @@ pub(super) fn ci(context: &Context) -> CliResult<Done> {
         .hint("`utoo install` makes one"));
     };
     inputs.check_against(context, &tree)?;
+    let targets = Targets::of(context, &inputs)?;
     let modules = context.root().join("node_modules");
     context.output.stage("remove node_modules", || utoo_fs::remove_dir_all(&modules))?;
     super::block_on(async {
@@ -110,7 +118,8 @@ pub(super) fn ci(context: &Context) -> CliResult<Done> {
         let registry = UnifiedRegistry::from_config(&context.config)?;
         let installer = installer(context, &registry, &progress);
         let mut request = InstallRequest::new(tree);
-        request.workspaces = inputs.workspace_locations();
+        request.scope = targets.scope(&inputs, &request.tree);
+        request.workspaces = targets.workspaces(&inputs);
         let built = fill(&installer, request, &progress).await?;
         let installed = installer.run_scripts(built).await?;
         finish(context, (&inputs, Unsaved::Nothing), &installed, &registry)?;
@@ -194,7 +203,6 @@ fn refuse_unsupported(context: &Context) -> CliResult<()> {
         _ if config.resolve().install_strategy == utoo_config::InstallStrategy::Linked => {
             "install-strategy=linked".to_owned()
         }
-        (_, save) if save.save_bundle => "save-bundle".to_owned(),
         (_, save) if save.kind == Some(utoo_config::SaveKind::PeerOptional) => {
             "save-peer with save-optional".to_owned()
         }

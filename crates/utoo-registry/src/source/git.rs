@@ -24,6 +24,7 @@ use utoo_types::{GitSpec, Host, Hosted, Manifest, Range, Selector, Spec, Version
 
 use super::manifest::{Beside, SourcePackage};
 use crate::address::redact_text;
+use crate::decode::off_runtime;
 use crate::failure::Failure;
 use crate::http::Retry;
 use crate::registry::UnifiedRegistry;
@@ -42,6 +43,8 @@ const FOREIGN: [&str; 9] = [
 ];
 /// Scripts that must run before a package can be packed.
 const BUILD_SCRIPTS: [&str; 2] = ["prepare", "prepack"];
+/// Attributes of a repository that would change what is archived.
+const NO_EXPORT: &str = "* -export-ignore -export-subst\n";
 /// Lines of git's complaint that an error shows.
 const SHOWN_LINES: usize = 6;
 
@@ -72,8 +75,8 @@ impl UnifiedRegistry {
     }
 
     /// The files of a commit as a tarball (not compressed, below `package/`), from what `resolved` of a lockfile says:
-    /// `git+ssh://git@host/user/project.git#<commit>`. It holds what the repository's `.gitattributes` let
-    /// into an archive; `files` and `.npmignore` of the package are not applied.
+    /// `git+ssh://git@host/user/project.git#<commit>`. It holds what `npm pack` would take: `files`, `.npmignore` and
+    /// `.gitignore` count, and a repository's `.gitattributes` do not.
     ///
     /// # Errors
     /// `EINVALIDSPEC` when it is no such thing, `EGITBUILD` when the package must be built first; else as for a
@@ -94,9 +97,17 @@ impl UnifiedRegistry {
         let manifest = self.git_manifest(repository.path(), &commit, &shown).await?;
         self.refuse_build(&manifest, &shown)?;
         let arguments = ["archive", "--format=tar", "--prefix=package/", &commit.0];
+        // npm packs a clone, in which nothing is left out of an archive.
+        let unreadable = |error: String| {
+            RegistryError::new("EIO", ErrorCategory::Local, format!("{shown} cannot be packed"))
+                .caused_by(error)
+        };
+        utoo_fs::write_atomic(repository.path().join("info/attributes"), NO_EXPORT)
+            .map_err(|error| unreadable(error.to_string()))?;
         let output =
             self.run_git(Some(repository.path()), &arguments, &shown).await.map_err(|error| *error.error)?;
-        Ok(output.stdout.into())
+        let packed = off_runtime(move || super::pack::pack_archive(&output.stdout)).await?;
+        packed.map(Bytes::from).map_err(|error| unreadable(error.to_string()))
     }
 
     /// Where a repository may be fetched from, in npm's order: a known host by https, then by ssh, unless the URL has
@@ -139,7 +150,7 @@ impl UnifiedRegistry {
                 Err(error) => _ = first_error.get_or_insert(error),
             }
         }
-        Err(first_error.unwrap_or_else(|| not_found(shown)))
+        Err(first_error.unwrap_or_else(|| not_found(shown, selector)))
     }
 
     async fn git_fetch_from(
@@ -168,7 +179,7 @@ impl UnifiedRegistry {
         let commit = match (known, selector) {
             (Some(commit), _) => commit,
             (None, Selector::Committish(short)) => self.expand(repository, short, shown).await?,
-            (None, _) => return Err(not_found(shown).into()),
+            (None, _) => return Err(not_found(shown, selector).into()),
         };
         Ok((folder, commit))
     }
@@ -191,18 +202,19 @@ impl UnifiedRegistry {
         match (select(&listing, selector), selector) {
             (Some(commit), _) => Ok(Some(commit)),
             (None, Selector::Committish(text)) if is_short_commit(text) => Ok(None),
-            (None, _) => Err(not_found(shown).into()),
+            (None, _) => Err(not_found(shown, selector).into()),
         }
     }
 
     async fn expand(&self, repository: &Path, short: &str, shown: &str) -> Result<Commit, Failure> {
         // Hexadecimal digits only, as the caller has checked, and so no option.
         let revision = format!("{short}^{{commit}}");
+        let selector = Selector::Committish(short.into());
         let output =
             self.run_git(Some(repository), &["rev-parse", "--verify", "--quiet", &revision], shown).await;
-        let output = output.map_err(|_| not_found(shown))?;
+        let output = output.map_err(|_| not_found(shown, &selector))?;
         let commit = Commit::parse(String::from_utf8_lossy(&output.stdout).trim());
-        Ok(commit.ok_or_else(|| not_found(shown))?)
+        Ok(commit.ok_or_else(|| not_found(shown, &selector))?)
     }
 
     async fn git_manifest(
@@ -215,7 +227,7 @@ impl UnifiedRegistry {
         let json =
             self.run_git(Some(repository), &["cat-file", "blob", &object], shown).await.map_err(|_| {
                 let message = format!("{shown}: the repository has no package.json at its top");
-                RegistryError::new("ENOPACKAGEJSON", ErrorCategory::NotFound, message)
+                RegistryError::new("ENOENT", ErrorCategory::NotFound, message)
             })?;
         let arguments = ["ls-tree", "--name-only", "-z", &commit.0];
         let listing =
@@ -281,9 +293,11 @@ fn no_git(error: &std::io::Error) -> RegistryError {
         .hint("install git, or have it on the PATH: a dependency comes from a git repository")
 }
 
-fn not_found(shown: &str) -> RegistryError {
+/// npm's code for a range without a version; it has none for other names.
+fn not_found(shown: &str, selector: &Selector) -> RegistryError {
     let message = format!("{shown}: the repository has no such branch, tag, version or commit");
-    RegistryError::new("EGITREF", ErrorCategory::NotFound, message)
+    let code = if matches!(selector, Selector::Range(_)) { "ETARGET" } else { "EGITREF" };
+    RegistryError::new(code, ErrorCategory::NotFound, message)
 }
 
 /// What git complains of, sorted by its words: it has no codes.

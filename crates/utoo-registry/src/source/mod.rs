@@ -6,6 +6,7 @@
 
 mod git;
 mod manifest;
+mod pack;
 mod tarball;
 
 use std::fs::File;

@@ -1,11 +1,11 @@
 //! Small integers for names, wants and packages, so that the placer compares and copies words, not strings.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use utoo_types::{
-    BundleDependencies, Dependencies, Manifest, PackageName, Spec, SpecError, SpecKind, Version,
+    BundleDependencies, Dependencies, Manifest, PackageName, Spec, SpecContext, SpecError, SpecKind, Version,
 };
 
 /// An interned package name. Equal numbers are equal names.
@@ -148,10 +148,12 @@ pub(crate) struct Interner {
     /// Packages of registries by name and version text.
     versions: FxHashMap<(Name, Arc<str>), PackageId>,
     blocks: Blocks,
+    /// The home directory, relative to the project.
+    home: Option<PathBuf>,
 }
 
 impl Interner {
-    pub(crate) fn new(blocks: Blocks) -> Self {
+    pub(crate) fn new(blocks: Blocks, home: Option<PathBuf>) -> Self {
         Self {
             names: Vec::new(),
             folded: Vec::new(),
@@ -163,6 +165,7 @@ impl Interner {
             package_ids: FxHashMap::default(),
             versions: FxHashMap::default(),
             blocks,
+            home,
         }
     }
 
@@ -320,7 +323,8 @@ impl Interner {
     fn parse_want(&mut self, name: &PackageName, spec: &Arc<str>, location: &str) -> Want {
         let text = if spec.is_empty() { "*" } else { spec };
         // Locations are relative to the project root, and so are the folders that come out.
-        match Spec::resolve(name, text, Some(Path::new(location))) {
+        let context = SpecContext { directory: location.into(), home: self.home.clone() };
+        match Spec::resolve_in(name, text, &context) {
             Ok(spec) => self.want_of(spec, location),
             Err(error) => Want::Invalid(Arc::new(error)),
         }

@@ -13,6 +13,7 @@ mod satisfy;
 mod scope;
 mod sets;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -221,8 +222,12 @@ impl Tree {
     ///
     /// # Errors
     /// The project's overrides cannot be read.
-    pub(crate) fn new(manifest: &Arc<Manifest>, blocks: Blocks) -> Result<Self, ResolveError> {
-        let mut interner = Interner::new(blocks);
+    pub(crate) fn new(
+        manifest: &Arc<Manifest>,
+        blocks: Blocks,
+        home: Option<PathBuf>,
+    ) -> Result<Self, ResolveError> {
+        let mut interner = Interner::new(blocks, home);
         let overrides = Overrides::read(manifest, &mut interner)?;
         let package = interner.add_package(manifest, "");
         let name = interner.package(package).name;

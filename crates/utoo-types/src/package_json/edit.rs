@@ -93,6 +93,22 @@ fn settle_bundle(document: &mut Object, removed: Option<&str>) {
     }
 }
 
+/// Adds a name to `bundleDependencies`, which become a sorted list.
+pub(super) fn bundle(document: &mut Object, name: &str) {
+    settle_bundle(document, None);
+    let list = document.entry("bundleDependencies").or_insert(Value::Null);
+    let mut names = match list.take() {
+        Value::Array(names) => names,
+        _ => Vec::new(),
+    };
+    if !names.iter().any(|bundled| bundled.as_str() == Some(name)) {
+        names.push(name.into());
+    }
+    let text = |name: &Value| name.as_str().unwrap_or_default().to_owned();
+    names.sort_by(|a, b| collate::compare(&text(a), &text(b)));
+    *list = Value::Array(names);
+}
+
 fn sort(block: &mut Object) {
     let mut entries: Vec<(String, Value)> = std::mem::take(block).into_iter().collect();
     entries.sort_by(|(a, _), (b, _)| collate::compare(a, b));

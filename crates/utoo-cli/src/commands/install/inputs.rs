@@ -9,7 +9,7 @@ use utoo_lockfile::{Entry, Lockfile, Project as Wanted, validate};
 use utoo_resolver::{Folder, Project};
 use utoo_types::{PackageJson, PackageName};
 
-use super::resolve;
+use super::{request, resolve};
 use crate::args::Command;
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
@@ -121,8 +121,9 @@ impl Inputs {
         }
         let config = &context.config;
         let settings = format!(
-            "{} {edits:?} {:?} {:?} {:?} {:?} {} {:?}",
+            "{} {edits:?} {:?} {:?} {:?} {:?} {:?} {} {:?}",
             env!("CARGO_PKG_VERSION"),
+            config.workspaces(),
             config.resolve(),
             config.install(),
             config.lock(),
@@ -163,8 +164,13 @@ impl Inputs {
         Ok(self.lock_of_file(context)?.or_else(|| hidden_lock(context.root())))
     }
 
-    /// The project as the resolver takes it.
-    pub(crate) fn to_project(&self, context: &Context, requests: Vec<PackageName>) -> CliResult<Project> {
+    /// The project as the resolver takes it; `targets` are the locations that the command is about.
+    pub(crate) fn to_project(
+        &self,
+        context: &Context,
+        targets: &[Arc<str>],
+        requests: Vec<PackageName>,
+    ) -> CliResult<Project> {
         let folder = context.root();
         let lock = self.lock(context)?;
         let workspaces: Vec<Folder> = self
@@ -184,6 +190,8 @@ impl Inputs {
             folders,
             lock,
             requests,
+            targets: targets.to_vec(),
+            home: context.env.get("HOME").map(|home| request::relative(folder, Path::new(home)).into()),
         })
     }
 
@@ -205,7 +213,7 @@ impl Inputs {
             None => validate(lock, &wanted),
         };
         if !lock.ancient {
-            let project = self.to_project(context, Vec::new())?;
+            let project = self.to_project(context, &[], Vec::new())?;
             let drift = utoo_resolver::drift(&project, &resolve::options(context))?;
             mismatches.extend(
                 drift.into_iter().filter(|mismatch| !mismatches.contains(mismatch)).collect::<Vec<_>>(),

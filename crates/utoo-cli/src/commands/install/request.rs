@@ -9,9 +9,9 @@ use utoo_resolver::{ManifestJob, ManifestJobDone, Registry};
 use utoo_types::{DependencyKind, Manifest, PackageName, Spec, SpecContext, SpecKind};
 
 use super::inputs::Inputs;
+use super::targets::Targets;
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
-use crate::project::selected;
 
 /// The edits of package.json files that a command makes. They are made provisionally before the resolve, and their
 /// specs settled after it.
@@ -45,7 +45,7 @@ impl Edits {
     pub(super) async fn to_add(
         context: &Context,
         inputs: &mut Inputs,
-        registry: &UnifiedRegistry,
+        (registry, targets): (&UnifiedRegistry, &Targets),
         texts: &[String],
     ) -> CliResult<Self> {
         let mut edits = Self::default();
@@ -54,38 +54,25 @@ impl Edits {
         }
         let home = context.env.get("HOME").map(Into::into);
         let typed_in = SpecContext { directory: context.cwd.clone(), home };
-        let targets = targets(context, inputs)?;
         for text in texts {
             let spec = Spec::parse(text, &typed_in)?;
             let name = name_of(&spec, registry).await?;
-            for location in &targets {
+            for location in targets.locations() {
                 edits.added.push(add(context, inputs, location, (&name, &spec))?);
             }
         }
         Ok(edits)
     }
 
-    /// Takes each name out of every block of the project or of the selected workspaces.
-    pub(super) fn to_remove(context: &Context, inputs: &mut Inputs, names: &[String]) -> CliResult<Self> {
+    /// Takes each name out of every block of the project, or of the selected workspaces.
+    pub(super) fn to_remove(inputs: &mut Inputs, targets: &Targets, names: &[String]) -> Self {
         let mut edits = Self::default();
-        for location in targets(context, inputs)? {
-            let Some(package) = inputs.package_at(&location) else { continue };
+        for location in targets.locations() {
+            let Some(package) = inputs.package_at(location) else { continue };
             edits.removed += names.iter().filter(|name| package.json.remove_dependency(name)).count();
         }
-        Ok(edits)
+        edits
     }
-}
-
-/// The package.json files that are meant, by location.
-fn targets(context: &Context, inputs: &Inputs) -> CliResult<Vec<Arc<str>>> {
-    if context.config.workspaces().selected.is_empty() && context.config.workspaces().all != Some(true) {
-        return Ok(vec!["".into()]);
-    }
-    let meant = selected(&context.config)?;
-    let is_meant = |folder: &Path| meant.iter().any(|package| package.folder == folder);
-    let root = is_meant(&inputs.root.folder).then(|| Arc::from(""));
-    let below = inputs.workspaces.iter().filter(|workspace| is_meant(&workspace.package.folder));
-    Ok(root.into_iter().chain(below.map(|workspace| Arc::clone(&workspace.location))).collect())
 }
 
 /// The name under which a package is installed. Folders, tarballs and repositories have to be asked for theirs.
@@ -133,7 +120,11 @@ fn add(
     };
     let folder = package.folder.clone();
     package.json.set_dependency(kind, name, &text);
-    let spec = Spec::resolve(name, &text, Some(&folder))?;
+    if context.config.save().save_bundle {
+        package.json.bundle_dependency(name);
+    }
+    let home = context.env.get("HOME").map(Into::into);
+    let spec = Spec::resolve_in(name, &text, &SpecContext { directory: folder, home })?;
     Ok(Added { location: Arc::clone(location), name: name.clone(), kind, spec })
 }
 
@@ -177,7 +168,8 @@ pub(super) fn written(spec: &Spec, folder: &Path) -> String {
     }
 }
 
-fn relative(from: &Path, to: &Path) -> String {
+/// The way from one folder to another, both absolute.
+pub(super) fn relative(from: &Path, to: &Path) -> String {
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(shared).map(|_| "..".to_owned());
     let down = to.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());

@@ -14,6 +14,7 @@ use super::adapter::{Tarballs, WithStore};
 use super::inputs::Inputs;
 use super::node;
 use super::request::Edits;
+use super::targets::Targets;
 use crate::commands::conflict;
 use crate::context::Context;
 use crate::error::CliResult;
@@ -25,13 +26,13 @@ const NPM: (u64, u64, u64) = (11, 19, 1);
 /// Resolves; what is chosen is handed to the installer, if there is one, to be fetched at once.
 pub(super) async fn resolve(
     context: &Context,
-    inputs: &Inputs,
+    (inputs, targets): (&Inputs, &Targets),
     edits: &Edits,
     (registry, installer): (&WithStore<'_>, Option<&Installer<Tarballs>>),
     progress: &Progress,
 ) -> CliResult<Resolution> {
     let started = Instant::now();
-    let project = inputs.to_project(context, edits.names())?;
+    let project = inputs.to_project(context, targets.locations(), edits.names())?;
     let options = options(context);
     context.output.timed("read the lockfile", started.elapsed());
     let started = Instant::now();
