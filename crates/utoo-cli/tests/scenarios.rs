@@ -52,7 +52,6 @@ const DIFFERS: &[(&str, &str)] = &[
     ("placement/indentation", HIDDEN_INDENT),
     ("save/add", HIDDEN_INDENT),
     ("save/no-save", HIDDEN_NAMELESS),
-    ("save/optional", "npm writes a new optional dependency into the lock's root twice, once as a plain one"),
     ("save/package-lock-off", HIDDEN_NAMELESS),
     ("tarballs/file-bare", GIT_CODE),
     ("tarballs/file-in-tarball", "npm reads paths in a tarball from where the tarball lies"),

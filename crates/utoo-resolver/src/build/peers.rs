@@ -163,8 +163,9 @@ impl Builder<'_> {
                 return Ok(());
             };
             let asked = Asked { edge: parent_edge, second: Some(edge) };
-            self.node_from_edge(asked, Some(root), required, cache)?;
-            if self.tree.edge(edge).is_valid() || conflict_ok || !required.contains(&node) {
+            let dep = self.node_from_edge(asked, Some(root), required, cache)?;
+            // What is not required is not installed by itself: the placer refuses it once it has to be.
+            if self.tree.edge(edge).is_valid() || conflict_ok || !required.contains(&dep) {
                 return Ok(());
             }
             return Err(self.set_conflict(edge, Some(parent_edge)).into());
@@ -175,7 +176,7 @@ impl Builder<'_> {
             self.node_from_edge(edge.into(), Some(root), required, cache)?;
             return Ok(());
         }
-        if conflict_ok || !required.contains(&self.tree.edge(edge).from) {
+        if conflict_ok || !required.contains(&dep) {
             return Ok(());
         }
         Err(self.set_conflict(edge, parent_edge).into())

@@ -25,6 +25,7 @@ impl Tree {
                     edge.want = declared.want;
                     edge.accept = declared.accept;
                     self.apply_rule(id);
+                    self.reload(id);
                 }
                 None => {
                     self.add_edge(node, declared.name, declared.kind, (declared.want, declared.accept));

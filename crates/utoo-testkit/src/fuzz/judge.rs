@@ -17,6 +17,9 @@ use crate::scenario::Scenario;
 /// utoo takes milliseconds; a debug build on a busy machine somewhat more.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// What npm saves for an optional dependency that it could not load: an alias of a package without a name.
+const SAVED_NOTHING: &str = "npm:null@";
+
 /// What came of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Judged {
@@ -66,6 +69,9 @@ impl Judge {
             NpmRun::Crashed(message) => return Ok(Judged::NpmCrashed(message)),
             NpmRun::Hangs => return Ok(Judged::NpmHangs),
         };
+        if expected.files.values().any(|text| text.contains(SAVED_NOTHING)) {
+            return Ok(Judged::NpmCrashed(format!("saves {SAVED_NOTHING}…")));
+        }
         let actual = match &self.npm {
             Some(npm) => npm.answer(&scenario)?,
             None => match utoo_answer(&self.utoo, &scenario) {

@@ -108,14 +108,14 @@ fn add(
             format!("no workspace at {location}"),
         ));
     };
-    let before = existing(package.json.manifest(), name, wanted_kind);
-    let kind = wanted_kind.or(before.as_ref().map(|(kind, _)| *kind)).unwrap_or(DependencyKind::Prod);
-    // A name alone means what package.json asks for already, else the default tag.
-    let bare =
-        spec.is_registry() && spec.raw_spec().trim_matches('*').is_empty() && !spec.raw().ends_with("@*");
-    let text = match (&before, bare) {
-        (Some((_, spec)), true) => spec.to_string(),
-        (None, true) => context.config.resolve().tag.clone(),
+    let manifest = package.json.manifest();
+    let kind = wanted_kind.or_else(|| block_of(manifest, name)).unwrap_or(DependencyKind::Prod);
+    let before = in_block(manifest, kind, name);
+    // A name alone means what its block asks for already, else any version: the default tag's if that will do.
+    let bare = spec.is_registry() && spec.raw_spec().trim_matches('*').is_empty();
+    let text = match (before, bare) {
+        (Some(spec), true) => spec.to_string(),
+        (None, true) => "*".to_owned(),
         _ => written(spec, &root.join(&**location)),
     };
     let folder = package.folder.clone();
@@ -137,26 +137,20 @@ fn block(kind: SaveKind) -> DependencyKind {
     }
 }
 
-/// What package.json says of a name now. Who moves it to `dependencies` means it anew, as npm takes it.
-fn existing(
-    manifest: &Manifest,
-    name: &PackageName,
-    wanted: Option<DependencyKind>,
-) -> Option<(DependencyKind, Arc<str>)> {
+/// The block in which a name stands. Where it is in several, npm takes the first of these.
+fn block_of(manifest: &Manifest, name: &PackageName) -> Option<DependencyKind> {
     use DependencyKind::{Dev, Optional, Peer, Prod};
-    let blocks = match wanted {
-        Some(Prod) => &[Prod][..],
-        _ => &[Optional, Prod, Dev, Peer],
+    [Dev, Optional, Prod, Peer].into_iter().find(|kind| in_block(manifest, *kind, name).is_some())
+}
+
+fn in_block<'m>(manifest: &'m Manifest, kind: DependencyKind, name: &PackageName) -> Option<&'m Arc<str>> {
+    let block = match kind {
+        DependencyKind::Prod => &manifest.dependencies,
+        DependencyKind::Dev => &manifest.dev_dependencies,
+        DependencyKind::Optional => &manifest.optional_dependencies,
+        DependencyKind::Peer => &manifest.peer_dependencies,
     };
-    blocks.iter().find_map(|kind| {
-        let block = match kind {
-            Prod => &manifest.dependencies,
-            Dev => &manifest.dev_dependencies,
-            Optional => &manifest.optional_dependencies,
-            Peer => &manifest.peer_dependencies,
-        };
-        Some((*kind, Arc::clone(block.get(name.as_str())?)))
-    })
+    block.get(name.as_str())
 }
 
 /// A spec as package.json has it: paths relative to its own folder.

@@ -2,7 +2,7 @@
 
 use utoo_config::SaveSettings;
 use utoo_lockfile::{Entry, Format, Lockfile, ancestors, nested_location};
-use utoo_types::{Manifest, Range, Spec, SpecKind, Version};
+use utoo_types::{DependencyKind, Manifest, Range, Spec, SpecKind, Version};
 
 use super::inputs::Inputs;
 use super::request::{Added, Edits, written};
@@ -30,6 +30,10 @@ pub(super) fn settle_specs(context: &Context, inputs: &mut Inputs, edits: &Edits
         let Some(package) = inputs.package_at(&added.location) else { continue };
         if let Some(entry) = tree.packages.get_mut(&added.location) {
             copy_dependencies(package.json.manifest(), entry);
+            if added.kind == DependencyKind::Optional {
+                // npm also writes it as a plain one, as it was asked for, until its next install.
+                entry.dependencies.insert(added.name.clone(), added.spec.raw_spec().into());
+            }
         }
     }
 }
@@ -66,7 +70,9 @@ fn spec_to_save(spec: &Spec, version: Option<&Version>, settings: &SaveSettings)
     match kind {
         SpecKind::Version(_) | SpecKind::Tag(_) => Some(alias + &prefixed),
         SpecKind::Range(range) => {
-            let fits = Range::parse(&prefixed).is_ok_and(|prefixed| prefixed.is_subset_of(range));
+            // Any version is what a name alone asks for: what it led to is saved, be it a prerelease.
+            let fits = range.as_str() == "*"
+                || Range::parse(&prefixed).is_ok_and(|prefixed| prefixed.is_subset_of(range));
             Some(alias + if fits { &prefixed } else { range.as_str() })
         }
         _ => None,
