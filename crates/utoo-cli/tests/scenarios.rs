@@ -48,7 +48,7 @@ const DIFFERS: &[(&str, &str)] = &[
     ("overrides/file-folder", OVERRIDE_FOLDER),
     ("overrides/file-folder-nested", OVERRIDE_FOLDER),
     ("overrides/uninstall-referenced", "npm keeps what no longer fits; its next install would replace it"),
-    ("peers/optional-conflict-deep", "npm keeps a version for an optional peer that conflicts"),
+    ("peers/optional-conflict-deep", "npm keeps, marked extraneous, what its next install prunes"),
     ("placement/indentation", HIDDEN_INDENT),
     ("save/add", HIDDEN_INDENT),
     ("save/no-save", HIDDEN_NAMELESS),

@@ -24,7 +24,6 @@ impl Tree {
                     edge.declared = declared.want;
                     edge.want = declared.want;
                     edge.accept = declared.accept;
-                    self.apply_rule(id);
                     self.reload(id);
                 }
                 None => {
