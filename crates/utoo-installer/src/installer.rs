@@ -80,7 +80,8 @@ pub enum BinLinks {
 /// One install.
 #[derive(Debug)]
 pub struct InstallRequest {
-    /// The ideal tree. It comes back as [`Installed::tree`].
+    /// The ideal tree. It comes back as [`Installed::tree`]. Its name, version, further fields and layout are those that the
+    /// hidden lockfile gets.
     pub tree: Lockfile,
     /// Optional packages of the tree that cannot be here, as far as is known: [`InstallerOptions::fitness`] finds those
     /// that do not run here, but not those that could not be had.

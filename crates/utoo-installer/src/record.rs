@@ -100,8 +100,13 @@ pub(crate) fn touched(plan: &Plan) -> Vec<Arc<str>> {
 /// Writes the list of what is on disk, if it is not what is there already. It is written after all folders were made, so
 /// that it is newer than each of them: npm takes an older one for outdated.
 pub(crate) fn write_hidden(project: &Path, job: &Job, tree: &Lockfile) -> Result<()> {
-    let mut hidden =
-        Lockfile { name: tree.name.clone(), version: tree.version.clone(), ..Lockfile::default() };
+    let mut hidden = Lockfile {
+        name: tree.name.clone(),
+        version: tree.version.clone(),
+        extra: tree.extra.clone(),
+        format: tree.format.clone(),
+        ..Lockfile::default()
+    };
     let targets: FxHashSet<&str> = tree
         .packages
         .iter()

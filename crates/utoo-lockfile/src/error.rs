@@ -25,23 +25,14 @@ pub enum LockfileError {
         /// The key and the rule it breaks.
         error: LocationError,
     },
-    /// A version that this crate does not know.
-    #[error("{path}: lockfile version {version} is not supported (1, 2 and 3 are)")]
-    Version {
-        /// The file, as the caller named it.
-        path: String,
-        /// The `lockfileVersion` of the file.
-        version: u64,
-    },
 }
 
 impl LockfileError {
-    /// A stable code: `EJSONPARSE` (npm's), `EBADLOCATION`, `ELOCKFILEVERSION`.
+    /// A stable code: `EJSONPARSE` (npm's), `EBADLOCATION`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Syntax { .. } => "EJSONPARSE",
             Self::Location { .. } => "EBADLOCATION",
-            Self::Version { .. } => "ELOCKFILEVERSION",
         }
     }
 }

@@ -3,17 +3,18 @@
 //! [`Lockfile::parse`] reads every form there is: package-lock.json of the versions 1, 2 and 3, npm-shrinkwrap.json,
 //! and the hidden lockfile `node_modules/.package-lock.json`; with a byte-order mark, and with git's conflict markers
 //! in it. Whatever it was, it becomes one map from locations to [`Entry`]s.
-//! [`Lockfile::to_text`] writes version 3, byte for byte as npm 11 does: key order, sorting, escapes, numbers,
+//! [`Lockfile::to_text`] writes each of the three, byte for byte as npm 11 does: key order, sorting, escapes, numbers,
 //! indentation, newlines.
 //!
 //! Passes: `read` (JSON straight into entries), `legacy` (the tree of version 1 becomes locations), `conflict` (two
-//! sides of a merge become one document), `entry` (manifests become entries and back), `write`. Beside them, in
-//! `location`, what the keys of the map mean, and which of them are refused, and in `validate` what `npm ci` demands of
-//! a lockfile before it trusts it.
+//! sides of a merge become one document), `entry` (manifests become entries and back), `write` (the document), with
+//! `write::packages` (versions 2 and 3) and `write::dependencies` (the tree of versions 1 and 2). Beside them, in
+//! `location`, what the keys of the map mean, and which of them are refused, and in `drift` what `npm ci` refuses.
 //!
 //! Never here: the disk, the network, a decision about which version goes where.
 
 mod conflict;
+mod drift;
 mod entry;
 mod error;
 mod format;
@@ -22,9 +23,9 @@ mod legacy;
 mod location;
 mod lockfile;
 mod read;
-mod validate;
 mod write;
 
+pub use drift::{Drift, drift};
 pub use entry::Entry;
 pub use error::LockfileError;
 pub use format::Format;
@@ -33,4 +34,3 @@ pub use location::{
     validate_location,
 };
 pub use lockfile::{Lockfile, Packages};
-pub use validate::{Mismatch, Peers, Project, validate};

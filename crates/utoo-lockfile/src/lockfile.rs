@@ -12,10 +12,14 @@ use crate::{Entry, Format, LockfileError, conflict, legacy, read, validate_locat
 /// Entries by location, in the order in which they were read or inserted; written in npm's order.
 pub type Packages = IndexMap<Arc<str>, Entry, FxBuildHasher>;
 
+/// What npm 11 writes where nothing asks for another version.
+pub(crate) const CURRENT_VERSION: u32 = 3;
+
 /// A lockfile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lockfile {
-    /// The version to write: 3. (What was read is `original_version`.)
+    /// The version to write: 1, 2 or 3. npm leaves 2, 3 and what may come after them as they were read, and writes 3
+    /// in the place of 1. (What was read is `original_version`.)
     pub lockfile_version: u32,
     /// The project's name; where package.json has none, npm writes the name of its folder.
     pub name: Option<Arc<str>>,
@@ -31,8 +35,8 @@ pub struct Lockfile {
     pub format: Format,
     /// The `lockfileVersion` that was read; `None` for a lockfile that was not read, or without one.
     pub original_version: Option<u32>,
-    /// Whether it came from version 1, which knows no `engines`, `bin`, peer dependencies and so on: whoever installs
-    /// from it has to ask for each manifest.
+    /// Whether it was read from version 1, or says no version: such entries may lack `engines`, `bin`, peer
+    /// dependencies and so on, and whoever resolves from it has to ask for each manifest.
     pub ancient: bool,
 }
 
@@ -40,7 +44,7 @@ impl Default for Lockfile {
     /// A lockfile of version 3 with no entries.
     fn default() -> Self {
         Self {
-            lockfile_version: 3,
+            lockfile_version: CURRENT_VERSION,
             name: None,
             version: None,
             requires: true,
@@ -69,12 +73,8 @@ impl Lockfile {
             Ok(document) => document,
             Err(error) => conflict::resolve(text).ok_or_else(|| syntax(path, &error))?,
         };
-        let original_version = match document.lockfile_version {
-            None => None,
-            Some(version @ 1..=3) => Some(version as u32),
-            Some(version) => return Err(LockfileError::Version { path: display(path), version }),
-        };
-        let ancient = document.packages.is_none();
+        let original_version = document.lockfile_version.and_then(|version| u32::try_from(version).ok());
+        let modern = original_version.filter(|version| *version >= 2);
         let root = document.root();
         let packages = document.packages.unwrap_or_else(|| legacy::inflate(root, &document.dependencies));
         for location in packages.keys() {
@@ -82,7 +82,7 @@ impl Lockfile {
                 .map_err(|error| LockfileError::Location { path: display(path), error })?;
         }
         Ok(Self {
-            lockfile_version: 3,
+            lockfile_version: modern.unwrap_or(CURRENT_VERSION),
             name: document.name,
             version: document.version,
             requires: true,
@@ -90,7 +90,7 @@ impl Lockfile {
             extra: document.extra,
             format: Format::detect(text),
             original_version,
-            ancient,
+            ancient: modern.is_none(),
         })
     }
 

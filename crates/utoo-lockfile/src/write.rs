@@ -1,37 +1,50 @@
-//! Writing version 3.
+//! Writing the document: `packages`, `dependencies`, or both, as its version has it.
+
+mod dependencies;
+mod packages;
 
 use std::sync::Arc;
 
 use serde_json::Value;
-use utoo_types::{BundleDependencies, Dependencies, Integrity, PackageName};
+use utoo_types::{Dependencies, Integrity, PackageName};
 
 use crate::json::{Key, Printer, key_order, text_order};
+use crate::lockfile::CURRENT_VERSION;
 use crate::{Entry, Lockfile};
+use dependencies::Installed;
+use packages::print_entry;
 
 /// A guess of the bytes that an entry takes, so that the text seldom grows: 800 KB for 1,300 entries in practice.
 const BYTES_PER_ENTRY: usize = 640;
 
 impl Lockfile {
-    /// The document as npm 11 writes it to package-lock.json or npm-shrinkwrap.json.
+    /// The document as npm 11 writes it to package-lock.json or npm-shrinkwrap.json, in its
+    /// [`lockfile_version`](Lockfile::lockfile_version): `dependencies` in version 1, both in version 2, `packages` from
+    /// version 3 on.
     pub fn to_text(&self) -> String {
-        self.print(|_| true)
+        self.print(self.lockfile_version, |_| true)
     }
 
-    /// The document as npm 11 writes it to `node_modules/.package-lock.json`: without the root. What else is not on
-    /// the disk (optional packages for other platforms, links' folders outside) is for the caller to leave out.
+    /// The document as npm 11 writes it to `node_modules/.package-lock.json`: without the root, and always in version 3.
+    /// What else is not on the disk (optional packages for other platforms, links' folders outside) is for the caller to
+    /// leave out.
     pub fn to_hidden_text(&self) -> String {
-        self.print(|location| !location.is_empty())
+        self.print(CURRENT_VERSION, |location| !location.is_empty())
     }
 
-    fn print(&self, is_written: impl Fn(&str) -> bool) -> String {
+    fn print(&self, version: u32, is_written: impl Fn(&str) -> bool) -> String {
         let entries = self.packages.iter().filter(|(location, _)| is_written(location));
         let mut entries: Vec<_> = entries.map(|(location, entry)| (&**location, entry)).collect();
         // Sorted already where it was read, and then one pass.
         entries.sort_by(|(a, _), (b, _)| text_order(a, b));
-        let mut members = vec![
-            ("lockfileVersion", Member::Version(self.lockfile_version)),
-            ("packages", Member::Packages(&entries)),
-        ];
+        let mut members = vec![("lockfileVersion", Member::Version(version))];
+        let installed = (version < 3).then(|| Installed::new(self));
+        if let Some(installed) = &installed {
+            members.push(("dependencies", Member::Tree(installed, "")));
+        }
+        if version > 1 {
+            members.push(("packages", Member::Packages(&entries)));
+        }
         members.extend(self.name.as_deref().map(|name| ("name", Member::Text(name))));
         members.extend(self.version.as_deref().map(|version| ("version", Member::Text(version))));
         members.extend(self.requires.then_some(("requires", Member::True)));
@@ -58,6 +71,8 @@ enum Member<'a> {
     Texts(&'a [(Arc<str>, Arc<str>)]),
     Meta(&'a [(PackageName, Value)]),
     Packages(&'a [(&'a str, &'a Entry)]),
+    /// What is installed in the `node_modules` of a location, as version 1 has it.
+    Tree(&'a Installed<'a>, &'a str),
 }
 
 impl<'a> Member<'a> {
@@ -65,7 +80,9 @@ impl<'a> Member<'a> {
         let holds_object = match self {
             Self::Text(_) | Self::True | Self::Version(_) | Self::Integrity(_) | Self::Names(_) => false,
             Self::Value(value) => value.is_object(),
-            Self::Dependencies(_) | Self::Texts(_) | Self::Meta(_) | Self::Packages(_) => true,
+            Self::Dependencies(_) | Self::Texts(_) | Self::Meta(_) | Self::Packages(_) | Self::Tree(..) => {
+                true
+            }
         };
         Key { text, holds_object }
     }
@@ -89,112 +106,8 @@ impl<'a> Member<'a> {
                 printer.key(location);
                 print_entry(printer, entry);
             }),
+            Self::Tree(installed, location) => installed.print(printer, location),
         }
-    }
-}
-
-fn print_entry(printer: &mut Printer<'_>, entry: &Entry) {
-    let mut fields = Fields { scalars: Vec::with_capacity(12), objects: Vec::with_capacity(8) };
-    fields.collect(entry);
-    let mut members = fields.scalars;
-    members.append(&mut fields.objects);
-    if !entry.extra.is_empty() {
-        fields_of_extra(entry, &mut members);
-    }
-    printer.object(members, |printer, (key, member)| {
-        printer.key(key);
-        member.print(printer);
-    });
-}
-
-/// Adds the fields that have no place of their own, and sorts again.
-fn fields_of_extra<'a>(entry: &'a Entry, members: &mut Vec<(&'a str, Member<'a>)>) {
-    for (key, value) in &entry.extra {
-        if key == "integrity" && !is_still_said_by(value, entry.integrity.as_ref()) {
-            continue;
-        }
-        members.retain(|(taken, _)| taken != key);
-        members.push((key, Member::Value(value)));
-    }
-    members.sort_by(|(a, in_a), (b, in_b)| key_order(in_a.key(a), in_b.key(b)));
-}
-
-/// An integrity that was read in another notation than ours is written as it was read, unless the entry has got
-/// another one since.
-fn is_still_said_by(text: &Value, integrity: Option<&Integrity>) -> bool {
-    text.as_str().map(Integrity::parse).and_then(Result::ok).as_ref() == integrity
-}
-
-/// The fields of an entry, in npm's order: [`key_order`] of these names, worked out once.
-struct Fields<'a> {
-    scalars: Vec<(&'a str, Member<'a>)>,
-    objects: Vec<(&'a str, Member<'a>)>,
-}
-
-impl<'a> Fields<'a> {
-    fn collect(&mut self, entry: &'a Entry) {
-        self.text("name", entry.name.as_ref().map(PackageName::as_str));
-        self.text("version", entry.version.as_deref());
-        self.text("resolved", entry.resolved.as_deref());
-        if let Some(integrity) = &entry.integrity {
-            self.scalars.push(("integrity", Member::Integrity(integrity)));
-        }
-        self.dependencies("dependencies", &entry.dependencies);
-        self.dependencies("acceptDependencies", &entry.accept_dependencies);
-        if !entry.bin.is_empty() {
-            self.objects.push(("bin", Member::Texts(&entry.bin)));
-        }
-        match &entry.bundle_dependencies {
-            BundleDependencies::Names(names) if names.is_empty() => {}
-            BundleDependencies::None => {}
-            BundleDependencies::All => self.scalars.push(("bundleDependencies", Member::True)),
-            BundleDependencies::Names(names) => {
-                self.scalars.push(("bundleDependencies", Member::Names(names)))
-            }
-        }
-        self.value("cpu", entry.cpu.as_ref());
-        self.text("deprecated", entry.deprecated.as_deref());
-        self.flag("dev", entry.dev);
-        self.dependencies("devDependencies", &entry.dev_dependencies);
-        self.flag("devOptional", entry.dev_optional);
-        self.value("engines", entry.engines.as_ref());
-        self.flag("extraneous", entry.extraneous);
-        self.value("funding", entry.funding.as_ref());
-        self.flag("hasInstallScript", entry.has_install_script);
-        self.flag("hasShrinkwrap", entry.has_shrinkwrap);
-        self.flag("inBundle", entry.in_bundle);
-        self.value("libc", entry.libc.as_ref());
-        self.value("license", entry.license.as_ref());
-        self.flag("link", entry.link);
-        self.flag("optional", entry.optional);
-        self.dependencies("optionalDependencies", &entry.optional_dependencies);
-        self.value("os", entry.os.as_ref());
-        self.flag("peer", entry.peer);
-        self.dependencies("peerDependencies", &entry.peer_dependencies);
-        if !entry.peer_dependencies_meta.is_empty() {
-            self.objects.push(("peerDependenciesMeta", Member::Meta(&entry.peer_dependencies_meta)));
-        }
-        self.value("workspaces", entry.workspaces.as_ref());
-    }
-
-    fn text(&mut self, key: &'a str, text: Option<&'a str>) {
-        self.scalars.extend(text.map(|text| (key, Member::Text(text))));
-    }
-
-    fn flag(&mut self, key: &'a str, is_set: bool) {
-        self.scalars.extend(is_set.then_some((key, Member::True)));
-    }
-
-    fn dependencies(&mut self, key: &'a str, block: &'a Dependencies) {
-        if !block.is_empty() {
-            self.objects.push((key, Member::Dependencies(block)));
-        }
-    }
-
-    fn value(&mut self, key: &'a str, value: Option<&'a Value>) {
-        let Some(value) = value else { return };
-        let group = if value.is_object() { &mut self.objects } else { &mut self.scalars };
-        group.push((key, Member::Value(value)));
     }
 }
 

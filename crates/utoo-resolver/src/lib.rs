@@ -48,7 +48,6 @@
 
 mod build;
 mod cache;
-mod drift;
 mod error;
 mod fix;
 mod graph;
@@ -65,7 +64,6 @@ mod tree;
 
 pub use build::{ConflictNode, Obstacle, PeerConflict, Step, Trial, TrialVerdict, Warning};
 pub use cache::ManifestCache;
-pub use drift::drift;
 pub use error::{Dependent, ResolveError};
 pub use fix::{Bounds, Change, Edit, Fix, FixSearch, find_fixes};
 pub use graph::{Choice, EdgeProblem, Graph, GraphEdge, Origin, Place, PlaceKind};

@@ -72,7 +72,6 @@ pub(crate) fn load<'o>(
     project: &Project,
     options: &'o ResolveOptions,
 ) -> Result<(Builder<'o>, LockedNodes), ResolveError> {
-    refuse_unsupported(project)?;
     let blocks = Blocks { peers: options.peers == Peers::Install };
     let mut tree = Tree::new(&project.manifest, blocks, project.home.clone())?;
     let mut locked = LockedNodes::default();
@@ -112,23 +111,12 @@ pub(crate) fn load<'o>(
     for &node in locked.keys() {
         builder.add_locked(node);
     }
-    builder.enqueue(root);
-    // Without a lock nothing but the root is known to lack something: workspaces have their turns once their links
-    // are placed, or when something that was placed is wrong for them.
-    if project.lock.is_some() {
-        enqueue_broken(&mut builder);
+    if project.lock.as_ref().is_some_and(|lock| lock.ancient) {
+        builder.inflate_first();
+    } else {
+        builder.enqueue_broken();
     }
     Ok((builder, locked))
-}
-
-fn refuse_unsupported(project: &Project) -> Result<(), ResolveError> {
-    match &project.lock {
-        Some(lock) if lock.ancient => Err(ResolveError::unsupported(
-            "ELOCKVERSIONUNSUPPORTED",
-            "the lockfile is of version 1 (written by npm 6 or older)",
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// An override may say of a direct dependency only what package.json says of it anyway.
@@ -253,22 +241,4 @@ fn node_at(tree: &Tree, location: &str) -> Option<NodeId> {
     let parent = node_at(tree, parent_location(location)?)?;
     let name = tree.interner.find_name(name_of_location(location))?;
     tree.child(parent, name)
-}
-
-/// Whoever has a missing or invalid edge is looked at again, however deep; the folders that links point to come
-/// after all else, as if they were linked now.
-fn enqueue_broken(builder: &mut Builder<'_>) {
-    for node in builder.tree.inventory() {
-        if builder.tree.node(node).is_link() {
-            builder.add_link(node);
-        }
-        let tree = &builder.tree;
-        let broken = tree.node(node).edges_out.values().any(|&id| {
-            let edge = tree.edge(id);
-            !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
-        });
-        if broken && (!tree.node(node).is_top() || node == tree.root()) {
-            builder.enqueue(node);
-        }
-    }
 }

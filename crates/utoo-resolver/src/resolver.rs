@@ -114,6 +114,7 @@ impl<'p> Resolver<'p> {
             .filter(|&node| tree.node(node).inert)
             .map(|node| tree.location(node).into())
             .collect();
+        self.locked.retain(|node, _| !self.builder.inflated.contains(node));
         let lockfile = to_lockfile(tree, self.project, &self.locked);
         let recorder = self.builder.recorder.as_deref();
         let graph = recorder.map(|recorder| graph(tree, recorder, &self.locked, self.options.dedupe));

@@ -134,6 +134,11 @@ fn difference(scenario: &Scenario) -> Option<String> {
             expected.packages.retain(|_, entry| !entry.extraneous);
             let mut lock = resolution.lockfile;
             lock.format = expected.format.clone();
+            if is_old(scenario) {
+                // For old locks npm asks for abbreviated documents; those of this test are full.
+                lock.packages.values_mut().for_each(|entry| entry.license = None);
+                expected.packages.values_mut().for_each(|entry| entry.license = None);
+            }
             let (text, expected) =
                 (without_integrity(&lock.to_text()), without_integrity(&expected.to_text()));
             (text != expected).then(|| format!("expected\n{expected}\ngot\n{text}"))
@@ -146,6 +151,11 @@ fn difference(scenario: &Scenario) -> Option<String> {
             (!agrees).then(|| format!("npm refuses with {code}; got {}: {error}", error.code()))
         }
     }
+}
+
+fn is_old(scenario: &Scenario) -> bool {
+    let lock = scenario.lock_before().and_then(|text| Lockfile::parse(text, "package-lock.json").ok());
+    lock.is_some_and(|lock| lock.ancient)
 }
 
 /// The hashes of the packed fixtures are the server's business.

@@ -46,7 +46,7 @@ pub(super) fn explain(context: &Context, wanted: &[String]) -> CliResult<Done> {
     let inputs = Inputs::read(context)?;
     super::block_on(async {
         let registry = UnifiedRegistry::from_config(&context.config)?;
-        let project = inputs.to_project(context, &[], Vec::new())?;
+        let project = inputs.to_project(context, inputs.lock(context)?, (&[], Vec::new()))?;
         let options = ResolveOptions { record: Record::Decisions, ..resolve_options(context) };
         let mut cache = ManifestCache::new();
         let resolved = resolve_with(&project, &registry, &options, &mut cache, |_| {}).await;

@@ -2,7 +2,7 @@
 //!
 //! 1. [`inputs`]: package.json, workspaces, lockfile; whether anything has changed since the last install.
 //! 2. [`request`]: what the words ask to add or remove, as edits of package.json.
-//! 3. [`resolve`]: the ideal tree; what is chosen is fetched at once.
+//! 3. [`resolve`]: the ideal tree; what is chosen is fetched at once. `ci` refuses one that is not the lockfile's.
 //! 4. the installer fills `node_modules`.
 //! 5. [`save`]: package.json and the lockfile, if they changed.
 //! 6. the scripts of the project and its workspaces.
@@ -19,11 +19,12 @@ mod targets;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::json;
 use utoo_installer::{
     BinLinks, Built, EventSink, InstallEvent, InstallRequest, Installed, Installer, InstallerOptions,
     RootScripts, Stage, Store, record_state,
 };
-use utoo_lockfile::Lockfile;
+use utoo_lockfile::{Lockfile, drift};
 use utoo_registry::UnifiedRegistry;
 
 use crate::args::Command;
@@ -65,10 +66,14 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let installer = installer(context, &registry, &progress);
     let ahead = (!only_lock && !dry).then_some(&installer);
     let manifests = WithStore { registry: &registry, installer: &installer };
-    let resolved =
-        resolve::resolve(context, (&inputs, &targets), &edits, (&manifests, ahead), &progress).await?;
+    let started = Instant::now();
+    let wanted = (targets.locations(), edits.names());
+    let project = inputs.to_project(context, inputs.lock(context)?, wanted)?;
+    context.output.timed("read the lockfile", started.elapsed());
+    let resolved = resolve::resolve(context, (&inputs, &project), (&manifests, ahead), &progress).await?;
     let mut tree = resolved.lockfile;
     save::settle_specs(context, &mut inputs, &edits, &mut tree);
+    save::settle_document(context, &inputs, project.lock.as_ref(), &mut tree);
     if dry {
         return Ok(summary::resolved_only(&tree, &registry, save::Saved::default(), &context.started));
     }
@@ -78,7 +83,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         return Ok(summary::resolved_only(&tree, &registry, saved, &context.started));
     }
     let request = InstallRequest {
-        completion: inputs.completion(context, &tree)?,
+        completion: inputs::completion(project.lock.as_ref(), &tree),
         scope: targets.scope(&inputs, &tree),
         inert: resolved.inert,
         workspaces: targets.workspaces(&inputs),
@@ -101,7 +106,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
 pub(super) fn ci(context: &Context) -> CliResult<Done> {
     refuse_unsupported(context)?;
     let inputs = Inputs::read(context)?;
-    let Some(tree) = inputs.lock_of_file(context)? else {
+    let Some(lock) = inputs.lock_of_file(context)? else {
         return Err(CliError::new(
             Category::Precondition,
             "EUSAGE",
@@ -109,22 +114,54 @@ pub(super) fn ci(context: &Context) -> CliResult<Done> {
         )
         .hint("`utoo install` makes one"));
     };
-    inputs.check_against(context, &tree)?;
+    super::block_on(install_locked(context, inputs, lock))?
+}
+
+async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> CliResult<Done> {
+    let progress = Arc::new(context.output.progress());
+    let registry = UnifiedRegistry::from_config(&context.config)?;
+    let installer = installer(context, &registry, &progress);
+    let manifests = WithStore { registry: &registry, installer: &installer };
     let targets = Targets::of(context, &inputs)?;
+    let project = inputs.to_project(context, Some(lock), (targets.locations(), Vec::new()))?;
+    let resolved = resolve::resolve(context, (&inputs, &project), (&manifests, None), &progress).await;
+    let resolved = resolved.map_err(|error| match error.code == "EOVERRIDE" {
+        // For npm a lock from before such an override is just one that lags behind.
+        true => out_of_sync(vec![error.message]),
+        false => error,
+    })?;
+    let mut tree = resolved.lockfile;
+    if let Some(lock) = &project.lock {
+        refuse_drift(lock, &tree)?;
+    }
+    save::settle_document(context, &inputs, project.lock.as_ref(), &mut tree);
     let modules = context.root().join("node_modules");
     context.output.stage("remove node_modules", || utoo_fs::remove_dir_all(&modules))?;
-    super::block_on(async {
-        let progress = Arc::new(context.output.progress());
-        let registry = UnifiedRegistry::from_config(&context.config)?;
-        let installer = installer(context, &registry, &progress);
-        let mut request = InstallRequest::new(tree);
-        request.scope = targets.scope(&inputs, &request.tree);
-        request.workspaces = targets.workspaces(&inputs);
-        let built = fill(&installer, request, &progress).await?;
-        let installed = installer.run_scripts(built).await?;
-        finish(context, (&inputs, Unsaved::Nothing), &installed, &registry)?;
-        Ok(summary::installed(context, &installed, save::Saved::default()))
-    })?
+    let request = InstallRequest {
+        inert: resolved.inert,
+        scope: targets.scope(&inputs, &tree),
+        workspaces: targets.workspaces(&inputs),
+        ..InstallRequest::new(tree)
+    };
+    let built = fill(&installer, request, &progress).await?;
+    let installed = installer.run_scripts(built).await?;
+    finish(context, (&inputs, Unsaved::Nothing), &installed, &registry)?;
+    Ok(summary::installed(context, &installed, save::Saved::default()))
+}
+
+/// Refuses a lockfile that lacks something of what package.json asks for.
+fn refuse_drift(lock: &Lockfile, tree: &Lockfile) -> CliResult<()> {
+    let differences: Vec<String> = drift(lock, tree).iter().map(ToString::to_string).collect();
+    if differences.is_empty() { Ok(()) } else { Err(out_of_sync(differences)) }
+}
+
+fn out_of_sync(differences: Vec<String>) -> CliError {
+    let mut error =
+        CliError::new(Category::Precondition, "EUSAGE", "package-lock.json does not fit package.json")
+            .hint("`utoo install` brings them together")
+            .detail("mismatches", json!(differences));
+    error.causes = differences;
+    error
 }
 
 async fn fill(
@@ -198,12 +235,11 @@ fn stage_name(stage: Stage) -> &'static str {
 /// What npm can do here and utoo cannot yet: refused by name, before anything is written.
 fn refuse_unsupported(context: &Context) -> CliResult<()> {
     let config = &context.config;
-    let refused = match (config.lock().lockfile_version, config.save()) {
-        (Some(version @ 1..=2), _) => format!("lockfile-version={version}: only version 3 is written"),
+    let refused = match config.save() {
         _ if config.resolve().install_strategy == utoo_config::InstallStrategy::Linked => {
             "install-strategy=linked".to_owned()
         }
-        (_, save) if save.kind == Some(utoo_config::SaveKind::PeerOptional) => {
+        save if save.kind == Some(utoo_config::SaveKind::PeerOptional) => {
             "save-peer with save-optional".to_owned()
         }
         _ if config.resolve().install_links => "install-links".to_owned(),

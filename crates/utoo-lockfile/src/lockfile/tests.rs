@@ -40,10 +40,16 @@ fn locations_that_are_none_are_refused_in_every_version() {
 }
 
 #[test]
-fn versions_of_the_future_are_refused() {
-    let error = parse(r#"{"lockfileVersion": 4, "packages": {}}"#).unwrap_err();
-    assert_eq!(error.code(), "ELOCKFILEVERSION");
-    assert!(error.to_string().starts_with("package-lock.json: lockfile version 4 is not supported"));
+fn version_1_becomes_3_and_later_ones_stay() {
+    let read =
+        |version: u32| parse(&format!(r#"{{"lockfileVersion": {version}, "packages": {{}}}}"#)).unwrap();
+    for (version, written, ancient) in
+        [(0, 3, true), (1, 3, true), (2, 2, false), (3, 3, false), (9, 9, false)]
+    {
+        let lock = read(version);
+        assert_eq!((lock.original_version, lock.lockfile_version), (Some(version), written));
+        assert_eq!(lock.ancient, ancient, "{version}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod bundle;
 mod can_place;
 mod candidates;
 mod conflict;
+mod inflate;
 mod peers;
 mod place;
 mod queue;
@@ -100,6 +101,10 @@ pub(crate) struct Builder<'o> {
     failures: Vec<NodeId>,
     /// Nodes whose bundled dependencies are in the tree.
     unbundled: FxHashSet<NodeId>,
+    /// Nodes of an old lockfile that need their manifests before anything else can begin.
+    to_inflate: Vec<NodeId>,
+    /// Those that got one: of their entries in the lockfile nothing is kept.
+    pub(crate) inflated: FxHashSet<NodeId>,
     wants: Vec<ManifestJob>,
     /// Nodes placed since the caller last looked.
     pub(crate) placed: Vec<NodeId>,
@@ -133,6 +138,8 @@ impl<'o> Builder<'o> {
             links: Vec::new(),
             failures: Vec::new(),
             unbundled: FxHashSet::default(),
+            to_inflate: Vec::new(),
+            inflated: FxHashSet::default(),
             wants: Vec::new(),
             placed: Vec::new(),
             warnings: Vec::new(),
@@ -159,11 +166,6 @@ impl<'o> Builder<'o> {
         self.unbundled.insert(node);
     }
 
-    /// Says that a link was there from the start.
-    pub(crate) fn add_link(&mut self, link: NodeId) {
-        self.links.push(link);
-    }
-
     /// Marks the root's edge of this name as asked for: it is resolved afresh even if it is satisfied.
     pub(crate) fn request(&mut self, from: NodeId, name: Name) {
         self.explicit.extend(self.tree.edge_out(from, name));
@@ -174,11 +176,35 @@ impl<'o> Builder<'o> {
         self.queue.push(&self.tree, node);
     }
 
+    /// The root, and whoever has a missing or invalid edge, are looked at again, however deep; the folders that links
+    /// point to come after all else, as if they were linked now.
+    pub(crate) fn enqueue_broken(&mut self) {
+        self.enqueue(self.tree.root());
+        for node in self.tree.inventory() {
+            if self.tree.node(node).is_link() {
+                self.links.push(node);
+            }
+            let tree = &self.tree;
+            let broken = tree.node(node).edges_out.values().any(|&id| {
+                let edge = tree.edge(id);
+                !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
+            });
+            if broken && !tree.node(node).is_top() {
+                self.enqueue(node);
+            }
+        }
+    }
+
     /// Builds as far as the cache allows.
     ///
     /// # Errors
     /// When the tree cannot be built: a peer conflict of the project's own.
     pub(crate) fn advance(&mut self, cache: &ManifestCache) -> Result<Step, ResolveError> {
+        match self.inflate(cache) {
+            Ok(()) => {}
+            Err(Stop::Missing) => return Ok(Step::Blocked(std::mem::take(&mut self.wants))),
+            Err(Stop::Failed(error)) => return Err(*error),
+        }
         loop {
             let Some(node) = self.current.take().or_else(|| self.queue.pop()) else {
                 if self.enqueue_link_targets() {

@@ -33,6 +33,22 @@ impl Tree {
         }
     }
 
+    /// Gives a node of the real tree another package's manifest, and that one's edges instead of its own.
+    pub(crate) fn set_package(&mut self, node: NodeId, package: PackageId) {
+        for edge in std::mem::take(&mut self.node_mut(node).edges_out).into_values() {
+            self.point(edge, None);
+            let key = self.interner.folded(self.edge(edge).name);
+            if let Some(edges) = self.edges_by_name.get_mut(&key) {
+                edges.retain(|id| *id != edge);
+            }
+        }
+        self.node_mut(node).package = package;
+        self.load_edges(node);
+        for edge in self.node(node).edges_in.clone() {
+            self.reload(edge);
+        }
+    }
+
     fn loads_dev(&self, node: NodeId) -> bool {
         match &self.node(node).kind {
             NodeKind::Project | NodeKind::Folder { .. } => true,

@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::json;
 use utoo_installer::{Completion, Freshness, StateInputs, is_up_to_date};
-use utoo_lockfile::{Entry, Lockfile, Project as Wanted, validate};
+use utoo_lockfile::{Entry, Lockfile, LockfileError};
 use utoo_resolver::{Folder, Project};
 use utoo_types::{PackageJson, PackageName};
 
-use super::{request, resolve};
+use super::request;
 use crate::args::Command;
 use crate::context::Context;
-use crate::error::{Category, CliError, CliResult};
+use crate::error::{CliError, CliResult};
 use crate::project::{Package, workspaces};
 
 const LIFECYCLE: [&str; 8] = [
@@ -134,45 +133,34 @@ impl Inputs {
         StateInputs { files, folders, settings }
     }
 
-    /// The lockfile that is there.
+    /// What the lockfile says. One that cannot be read counts as none, as for npm; one that names places outside of the
+    /// project is refused.
     pub(super) fn lock_of_file(&self, context: &Context) -> CliResult<Option<Lockfile>> {
         let Some(text) = &self.lock_text else { return Ok(None) };
-        let lock = Lockfile::parse(text, &self.lock_path)?;
-        if lock.original_version == Some(2) {
-            let name = self.lock_path.file_name().unwrap_or_default().to_string_lossy();
-            context.output.warn(&format!("{name} is of version 2; utoo writes version 3"));
+        match Lockfile::parse(text, &self.lock_path) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error @ LockfileError::Syntax { .. }) => {
+                context.output.warn(&format!("{error}; it is made anew"));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
         }
-        Ok(Some(lock))
-    }
-
-    /// Which entries of the tree may take from their packages what abbreviated metadata lacks: those that neither the
-    /// lockfile nor the hidden one had. A lockfile of version 1 has nothing of it for any.
-    pub(super) fn completion(&self, context: &Context, tree: &Lockfile) -> CliResult<Completion> {
-        let Some(lock) = self.lock(context)?.filter(|lock| !lock.ancient) else { return Ok(Completion::All) };
-        let is_old = |location: &Arc<str>, entry: &Entry| {
-            lock.get(location).is_some_and(|old| {
-                let same_source = old.resolved.is_none() || old.resolved == entry.resolved;
-                old.version == entry.version && same_source
-            })
-        };
-        let fresh = tree.packages.iter().filter(|(location, entry)| !is_old(location, entry));
-        Ok(Completion::Only(fresh.map(|(location, _)| location.clone()).collect()))
     }
 
     /// The lockfile, or else what is installed.
-    fn lock(&self, context: &Context) -> CliResult<Option<Lockfile>> {
+    pub(crate) fn lock(&self, context: &Context) -> CliResult<Option<Lockfile>> {
         Ok(self.lock_of_file(context)?.or_else(|| hidden_lock(context.root())))
     }
 
-    /// The project as the resolver takes it; `targets` are the locations that the command is about.
+    /// The project as the resolver takes it, from the lockfile that is given; `targets` are the locations that the command
+    /// is about, `requests` the names that it asks for.
     pub(crate) fn to_project(
         &self,
         context: &Context,
-        targets: &[Arc<str>],
-        requests: Vec<PackageName>,
+        lock: Option<Lockfile>,
+        (targets, requests): (&[Arc<str>], Vec<PackageName>),
     ) -> CliResult<Project> {
         let folder = context.root();
-        let lock = self.lock(context)?;
         let workspaces: Vec<Folder> = self
             .workspaces
             .iter()
@@ -194,45 +182,23 @@ impl Inputs {
             home: context.env.get("HOME").map(|home| request::relative(folder, Path::new(home)).into()),
         })
     }
-
-    /// Refuses a lockfile that does not say what package.json asks for.
-    pub(super) fn check_against(&self, context: &Context, lock: &Lockfile) -> CliResult<()> {
-        let workspaces: Vec<_> = self
-            .workspaces
-            .iter()
-            .map(|workspace| (&*workspace.location, workspace.package.json.manifest()))
-            .collect();
-        let peers = match context.config.resolve().legacy_peer_deps {
-            true => utoo_lockfile::Peers::Ignored,
-            false => utoo_lockfile::Peers::Required,
-        };
-        let wanted = Wanted { root: self.root.json.manifest(), workspaces: &workspaces, peers };
-        let mut mismatches = match self.root.json.manifest().overrides {
-            // What the project and its workspaces themselves say may be overridden: the resolver knows.
-            Some(_) => Vec::new(),
-            None => validate(lock, &wanted),
-        };
-        if !lock.ancient {
-            let project = self.to_project(context, &[], Vec::new())?;
-            let drift = utoo_resolver::drift(&project, &resolve::options(context))?;
-            mismatches.extend(
-                drift.into_iter().filter(|mismatch| !mismatches.contains(mismatch)).collect::<Vec<_>>(),
-            );
-        }
-        let mismatches: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-        if mismatches.is_empty() {
-            return Ok(());
-        }
-        let mut error =
-            CliError::new(Category::Precondition, "EUSAGE", "package-lock.json does not fit package.json")
-                .hint("`utoo install` brings them together")
-                .detail("mismatches", json!(mismatches));
-        error.causes = mismatches;
-        Err(error)
-    }
 }
 
-/// npm-shrinkwrap.json comes before package-lock.json. Where lockfiles are off, neither is read, but for `utoo ci`.
+/// Which entries of the tree may take from their packages what abbreviated metadata lacks: those that the lockfile before
+/// (or the hidden one) had not. What an old lockfile was completed with by its packages' manifests stays without it too.
+pub(super) fn completion(before: Option<&Lockfile>, tree: &Lockfile) -> Completion {
+    let Some(before) = before else { return Completion::All };
+    let is_old = |location: &Arc<str>, entry: &Entry| {
+        before.get(location).is_some_and(|old| {
+            let same_source = old.resolved.is_none() || old.resolved == entry.resolved;
+            old.version == entry.version && same_source
+        })
+    };
+    let fresh = tree.packages.iter().filter(|(location, entry)| !is_old(location, entry));
+    Completion::Only(fresh.map(|(location, _)| location.clone()).collect())
+}
+
+/// npm-shrinkwrap.json comes before package-lock.json. Where lockfiles are off, neither is read but by `ci`.
 fn read_lock(context: &Context) -> CliResult<(PathBuf, Option<String>)> {
     let default = context.root().join("package-lock.json");
     if !context.config.lock().package_lock && context.command != Command::Ci {

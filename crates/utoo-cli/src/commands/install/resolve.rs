@@ -5,16 +5,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use utoo_config::Config;
 use utoo_installer::{EngineCheck as EnginesOfTree, Fitness, Installer, PackageRequest, PlatformCheck};
 use utoo_resolver::{
-    Conflicts, Dedupe, EngineCheck, InstallStrategy, ManifestCache, Peers, Record, Resolution, ResolveError,
-    ResolveEvent, ResolveOptions, Warning,
+    Conflicts, Dedupe, EngineCheck, InstallStrategy, ManifestCache, Peers, Project, Record, Resolution,
+    ResolveError, ResolveEvent, ResolveOptions, Warning,
 };
 use utoo_types::{Engines, PickOptions, Platform, Platforms, Version};
 
 use super::adapter::{Tarballs, WithStore};
 use super::inputs::Inputs;
 use super::node;
-use super::request::Edits;
-use super::targets::Targets;
 use crate::commands::conflict;
 use crate::context::Context;
 use crate::error::CliResult;
@@ -26,20 +24,16 @@ const NPM: (u64, u64, u64) = (11, 19, 1);
 /// Resolves; what is chosen is handed to the installer, if there is one, to be fetched at once.
 pub(super) async fn resolve(
     context: &Context,
-    (inputs, targets): (&Inputs, &Targets),
-    edits: &Edits,
+    (inputs, project): (&Inputs, &Project),
     (registry, installer): (&WithStore<'_>, Option<&Installer<Tarballs>>),
     progress: &Progress,
 ) -> CliResult<Resolution> {
-    let started = Instant::now();
-    let project = inputs.to_project(context, targets.locations(), edits.names())?;
     let options = options(context);
-    context.output.timed("read the lockfile", started.elapsed());
     let started = Instant::now();
     progress.begin(Phase::Resolving);
     let mut cache = ManifestCache::new();
     let resolution =
-        utoo_resolver::resolve_with(&project, registry, &options, &mut cache, |event| match event {
+        utoo_resolver::resolve_with(project, registry, &options, &mut cache, |event| match event {
             ResolveEvent::Wanted(_) => progress.add_total(1),
             ResolveEvent::Arrived { .. } => progress.tick(""),
             ResolveEvent::Chosen(chosen) => {
@@ -58,7 +52,7 @@ pub(super) async fn resolve(
         .await;
     let resolution = match resolution {
         Err(ResolveError::PeerConflict(conflict)) => {
-            let search = conflict::search((&project, &options), registry, &mut cache, &conflict).await;
+            let search = conflict::search((project, &options), registry, &mut cache, &conflict).await;
             progress.clear();
             return Err(conflict::failure(inputs, &conflict, search));
         }

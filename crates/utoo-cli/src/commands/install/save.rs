@@ -6,6 +6,7 @@ use utoo_types::{DependencyKind, Manifest, Range, Spec, SpecKind, Version};
 
 use super::inputs::Inputs;
 use super::request::{Added, Edits, written};
+use crate::args::Command;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 
@@ -93,7 +94,7 @@ pub(super) fn save(context: &Context, inputs: &Inputs, tree: Lockfile) -> CliRes
         }
     }
     if context.config.lock().package_lock {
-        let text = lockfile_text(context, inputs, tree);
+        let text = lockfile_text(context, tree);
         if inputs.lock_text.as_deref() != Some(&text) {
             write(&inputs.lock_path, &text)?;
             saved.lockfile = true;
@@ -102,17 +103,35 @@ pub(super) fn save(context: &Context, inputs: &Inputs, tree: Lockfile) -> CliRes
     Ok(saved)
 }
 
-fn lockfile_text(context: &Context, inputs: &Inputs, mut tree: Lockfile) -> String {
+/// Gives the tree its layout, its version, and the name that stands in its head. npm takes the layout of package.json, not
+/// that of the lockfile before; and where no lockfile is written, the head of the hidden one is that of the lockfile
+/// before.
+pub(super) fn settle_document(
+    context: &Context,
+    inputs: &Inputs,
+    before: Option<&Lockfile>,
+    tree: &mut Lockfile,
+) {
     let settings = context.config.lock();
-    if settings.omit_lockfile_registry_resolved {
-        omit_resolved(context, &mut tree);
-    }
-    // npm takes the layout of package.json, not that of the lockfile before.
     tree.format = if settings.format_package_lock {
         Format::detect(&inputs.root.json.to_text())
     } else {
         Format::default()
     };
+    if let Some(version) = settings.lockfile_version {
+        tree.lockfile_version = version;
+    }
+    let is_written = settings.package_lock && context.config.save().save && context.command != Command::Ci;
+    if !is_written {
+        tree.name = before.and_then(|lock| lock.name.clone());
+        tree.version = before.and_then(|lock| lock.version.clone());
+    }
+}
+
+fn lockfile_text(context: &Context, mut tree: Lockfile) -> String {
+    if context.config.lock().omit_lockfile_registry_resolved {
+        omit_resolved(context, &mut tree);
+    }
     tree.to_text()
 }
 
