@@ -20,6 +20,22 @@
 //!
 //! Never here: a socket, a file, a clock, a thread, a lock, global state.
 //!
+//! # Where the tree is not npm's
+//!
+//! On purpose; each is a scenario that says so (`-- differs --` in `fixtures/scenarios`), or is bounded by a test:
+//!
+//! * An override by a folder (`"a": "file:lib"`) is read from the project's root, where it is written. npm reads it
+//!   from each dependent, and links to nothing (`overrides/file-folder`, `overrides/file-folder-nested`).
+//! * When the dependency that an override refers to by `$name` is uninstalled, what no longer fits is replaced at once;
+//!   npm keeps it until its next install (`overrides/uninstall-referenced`).
+//! * Entries that npm marks `extraneous` in the first lockfile of a project, and prunes at its next install, are not
+//!   written at all (`peers/optional-conflict-deep`).
+//! * Two packages whose peers push each other aside for ever end as ERESOLVE; npm does not end.
+//! * A lockfile with the marks of a merge is read from both sides (`lock/conflict-markers`).
+//!
+//! Not there so far: lockfiles of npm 6 and packages that bring a shrinkwrap are refused by name, and locks are written
+//! in version 3 only.
+//!
 //! ```
 //! use utoo_resolver::{ManifestCache, ManifestJob, ManifestJobDone, Project, ResolveOptions, Resolver, Step};
 //! use utoo_types::{Manifest, Packument};
