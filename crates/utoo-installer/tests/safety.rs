@@ -222,9 +222,10 @@ fn in_store(project: &Project, name: &str) -> std::path::PathBuf {
     found[0].clone()
 }
 
+/// What the last session leaves to be removed may vanish meanwhile.
 fn listing_paths(root: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut all = Vec::new();
-    for entry in std::fs::read_dir(root).unwrap().map(Result::unwrap) {
+    for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() { all.extend(listing_paths(&path)) } else { all.push(path) }
     }
