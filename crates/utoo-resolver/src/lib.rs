@@ -32,9 +32,10 @@
 //!   written at all (`peers/optional-conflict-deep`).
 //! * Two packages whose peers push each other aside for ever end as ERESOLVE; npm does not end.
 //! * A lockfile with the marks of a merge is read from both sides (`lock/conflict-markers`).
+//! * An optional dependency that cannot be had does not put a lockfile out of step (`ci/optional-unavailable`).
 //!
-//! Not there so far: lockfiles of npm 6 and packages that bring a shrinkwrap are refused by name, and locks are written
-//! in version 3 only.
+//! Not there so far, and refused by name: packages that bring a shrinkwrap, `install-links`, the `linked` strategy, and a
+//! folder of a git repository (`git/path`).
 //!
 //! ```
 //! use utoo_resolver::{ManifestCache, ManifestJob, ManifestJobDone, Project, ResolveOptions, Resolver, Step};
