@@ -33,7 +33,7 @@ Examples:
 The first run of a workload records the registry that npm is configured for; later runs ask nobody."
 )]
 struct Cli {
-    /// A folder of benches/workloads or fixtures/projects, the path of a project, or generated-<packages> [default:
+    /// A folder of benches/workloads or fixtures/projects, the path of a project, or `generated-<packages>` [default:
     /// alotta-files, with --smoke express].
     #[arg(long)]
     workload: Option<String>,

@@ -3,7 +3,7 @@
 //! The tree is the one that an install would make: resolved from package.json and the lockfile with the reasons
 //! recorded ([`Record::Decisions`]), so neither `node_modules` nor, where the lockfile fits, a registry is needed.
 //! [`rules`] asks the registry, or the cache with `--offline`, for the versions that were considered; [`text`] and
-//! [`json`] show it. Without a package it is the peer conflicts of the project that are explained.
+//! [`mod@json`] show it. Without a package it is the peer conflicts of the project that are explained.
 
 mod json;
 mod rules;
