@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use rustc_hash::FxHashMap;
 use tokio::sync::{Notify, Semaphore, oneshot};
+use utoo_types::Integrity;
 
 use crate::events::{EventSink, InstallEvent};
 use crate::source::{PackageRequest, TarballRequest, TarballSource};
@@ -72,18 +73,18 @@ enum Gate {
     Closed,
 }
 
-/// What makes two requests one: the content where it is known, else the place.
+/// What makes two requests one: the content where it is known, else the place and what is demanded of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum TaskKey {
     Content(StoreKey),
-    Place(Arc<str>),
+    Place(Arc<str>, Option<Integrity>),
 }
 
 impl TaskKey {
     pub(crate) fn of(request: &PackageRequest) -> Self {
         match StoreKey::of(request) {
             Some(key) => Self::Content(key),
-            None => Self::Place(request.resolved.clone()),
+            None => Self::Place(request.resolved.clone(), request.integrity.clone()),
         }
     }
 }

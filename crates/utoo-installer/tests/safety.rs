@@ -53,6 +53,21 @@ async fn a_strong_hash_counts_before_a_weak_one() {
 }
 
 #[tokio::test]
+async fn a_digest_that_stands_beside_another_does_not_take_its_place_in_the_store() {
+    let project = Project::new();
+    let good = project.registry.package("good", "1.0.0", &[("index.js", "good")]);
+    let evil = project.registry.package("evil", "1.0.0", &[("index.js", "evil")]);
+    let digest = |entry: &Value| entry["integrity"].as_str().unwrap().to_owned();
+    let both = json!({"integrity": format!("{} {}", digest(&good), digest(&evil))});
+    // Either digest may verify, as in npm; in one install and in the next, the other package stays what it is.
+    let planted = with(evil, both);
+    project.install(json!({"node_modules/evil": planted, "node_modules/good": good})).await.unwrap();
+    project.install(json!({"node_modules/good": good})).await.unwrap();
+    let index = std::fs::read_to_string(project.modules().join("good/index.js")).unwrap();
+    assert_eq!(index, "good");
+}
+
+#[tokio::test]
 async fn a_flipped_byte_anywhere_is_refused() {
     let project = Project::new();
     let good = tarball(&[("package.json", "{}"), ("index.js", "x")]);

@@ -284,6 +284,13 @@ impl Integrity {
         (best.algorithm, best.digest())
     }
 
+    /// Whether bytes could match by more than one digest: there are several of the strongest algorithm, and one of them is
+    /// enough. Such a text names no content, so what verified by it must not be taken for any one of its digests.
+    pub fn is_ambiguous(&self) -> bool {
+        let (algorithm, digest) = self.strongest();
+        self.hashes.iter().any(|hash| hash.algorithm == algorithm && hash.digest() != digest)
+    }
+
     /// The strongest digest in lower-case hexadecimal, as stores use it for paths.
     pub fn hex(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";

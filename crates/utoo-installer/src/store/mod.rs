@@ -67,10 +67,11 @@ pub struct StoreKey {
 
 impl StoreKey {
     /// The key of a package, where it has one: by its integrity, or by the commit that it was made from. What has
-    /// neither is fetched each time.
+    /// neither is fetched each time, and so is what may have one of several digests: a lockfile that lists its own
+    /// digest behind one of another package must not put its bytes in that one's place.
     pub fn of(request: &PackageRequest) -> Option<Self> {
         match &request.integrity {
-            Some(integrity) => Some(Self::of_integrity(integrity)),
+            Some(integrity) => (!integrity.is_ambiguous()).then(|| Self::of_integrity(integrity)),
             None => Self::of_commit(&request.resolved),
         }
     }

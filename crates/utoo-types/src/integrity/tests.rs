@@ -110,3 +110,13 @@ fn is_a_string_in_json() {
     assert_eq!(serde_json::from_str::<Integrity>(&json).unwrap(), parse(SHA512));
     assert!(serde_json::from_str::<Integrity>("\"junk\"").is_err());
 }
+
+#[test]
+fn several_digests_of_the_strongest_algorithm_are_ambiguous() {
+    let of = |algorithm, bytes: &[u8]| Integrity::of(algorithm, bytes).to_string();
+    let (a, b) = (of(Algorithm::Sha512, b"a"), of(Algorithm::Sha512, b"b"));
+    let weak = of(Algorithm::Sha1, b"b");
+    let ambiguous = |text: String| Integrity::parse(&text).unwrap().is_ambiguous();
+    assert!(ambiguous(format!("{a} {b}")) && ambiguous(format!("{a} sha512-malformed")));
+    assert!(!ambiguous(a.clone()) && !ambiguous(format!("{a} {a}")) && !ambiguous(format!("{weak} {a}")));
+}
