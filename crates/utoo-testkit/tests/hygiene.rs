@@ -25,7 +25,7 @@ fn allowed(package: &str) -> &'static [&'static str] {
         "utoo-installer" => &["types", "lockfile", "fs", "config"],
         "utoo-cli" => &["types", "lockfile", "fs", "config", "resolver", "registry", "installer"],
         "utoo-server" => &["types", "lockfile", "fs", "config", "resolver", "registry"],
-        "utoo-testkit" | "utoo-benches" => {
+        "utoo-testkit" | "utoo-benches" | "utoo-fuzz" => {
             &["types", "lockfile", "fs", "config", "resolver", "registry", "installer", "server"]
         }
         // utoo-types and utoo-fs, and whatever is new.

@@ -1,0 +1,98 @@
+//! Tarballs and documents, and the forms in which they are kept.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use utoo_installer::{PackageIndex, PackageRequest, Store};
+use utoo_types::{Algorithm, Integrity, PackageName, Packument};
+
+/// Where a run may write: memory where the system has a folder for that.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let builder = tempfile::Builder::new();
+    let made = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
+    made.unwrap_or_else(|error| panic!("no folder to write to: {error}"))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let below = |path: PathBuf| if path.is_dir() && !path.is_symlink() { files(&path) } else { vec![path] };
+    entries.flatten().flat_map(|entry| below(entry.path())).collect()
+}
+
+/// A plain or gzipped archive, unpacked into a store of its own.
+pub(super) fn tarball(bytes: &[u8]) {
+    let scratch = scratch();
+    let store = Store::open(scratch.path().join("cache"));
+    let request = PackageRequest {
+        name: PackageName::new_unchecked("a"),
+        version: Arc::from("1.0.0"),
+        resolved: Arc::from("https://registry.example/a/-/a-1.0.0.tgz"),
+        integrity: Some(Integrity::of(Algorithm::Sha512, bytes)),
+    };
+    let stored = store.insert(&request, bytes);
+    let made = files(scratch.path());
+    assert!(made.iter().all(|file| file.starts_with(store.root())), "outside the store: {made:?}");
+    match stored {
+        Ok(package) => {
+            for file in package.index.files() {
+                assert!(utoo_fs::check_relative(file.path).is_ok(), "{:?}", file.path);
+            }
+            assert!(made.iter().all(|file| !file.is_symlink()), "a link: {made:?}");
+            assert_eq!(
+                store.verify().map(|damage| damage.len()).ok(),
+                Some(0),
+                "damaged as soon as it is there"
+            );
+        }
+        Err(_) => assert!(made.is_empty(), "left behind: {made:?}"),
+    }
+}
+
+pub(super) fn store_index(bytes: &[u8]) {
+    let Some(index) = PackageIndex::parse(bytes.to_vec()) else { return };
+    assert_eq!(index.files().count(), index.len());
+    for directory in index.directories() {
+        assert!(index.has_directory(directory));
+    }
+    for file in index.files() {
+        assert!(utoo_fs::check_relative(file.path).is_ok(), "{:?}", file.path);
+        assert!(index.find(file.path).is_some(), "{:?} is not found", file.path);
+    }
+    let _ = (index.integrity(), index.facts());
+}
+
+/// Whatever simd-json and serde_json both call JSON has the same versions in both.
+pub(super) fn packument(bytes: &[u8]) {
+    let Ok(packument) = Packument::from_json(bytes.to_vec()) else { return };
+    visit(&packument);
+    let again = Packument::from_bytes(packument.as_bytes().clone());
+    let again = again.unwrap_or_else(|error| panic!("its own form does not read back: {error}"));
+    assert_eq!(again.as_bytes(), packument.as_bytes());
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return };
+    let versions = value.get("versions").and_then(serde_json::Value::as_object);
+    for candidate in packument.candidates() {
+        let text = candidate.version_text();
+        assert!(
+            versions.is_some_and(|versions| versions.contains_key(text)),
+            "{text:?} is not in the document"
+        );
+    }
+}
+
+pub(super) fn packument_form(bytes: &[u8]) {
+    if let Ok(packument) = Packument::from_bytes(bytes.to_vec().into()) {
+        visit(&packument);
+    }
+}
+
+fn visit(packument: &Packument) {
+    let _ = (packument.name(), packument.modified(), packument.has_times(), packument.is_empty());
+    for (tag, version) in packument.dist_tags() {
+        assert_eq!(packument.dist_tag(tag), Some(version));
+    }
+    for candidate in packument.candidates() {
+        let _ = (candidate.version(), candidate.manifest(), candidate.deprecation(), candidate.published());
+        assert!(packument.find(candidate.version_text()).is_some(), "{:?}", candidate.version_text());
+    }
+}

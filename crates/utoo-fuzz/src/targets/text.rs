@@ -1,0 +1,105 @@
+//! Texts that are read, and some of them written again.
+
+use std::path::Path;
+
+use utoo_lockfile::Lockfile;
+use utoo_types::{
+    DependencyKind, GitSpec, Integrity, PackageJson, PackageName, Range, Spec, SpecContext, SpecKind, Version,
+};
+
+use super::text;
+
+/// A line with a version, and one with a range.
+pub(super) fn semver(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let (version, range) = text.split_once('\n').unwrap_or((text, text));
+    if let Ok(strict) = Version::parse(version) {
+        let again = Version::parse(&strict.to_string());
+        assert_eq!(again.as_ref(), Ok(&strict), "{version:?} does not read back");
+        assert_eq!(
+            Version::parse_loose(version).as_ref(),
+            Ok(&strict),
+            "{version:?} is another one when read loosely"
+        );
+    }
+    let (Ok(version), Ok(range)) = (Version::parse_loose(version), Range::parse(range)) else { return };
+    if range.satisfies(&version) {
+        assert!(
+            range.satisfies_including_prerelease(&version),
+            "{range} allows {version} only without prereleases"
+        );
+    }
+    assert!(range.is_subset_of(&range) || range.min_version().is_none(), "{range} is no part of itself");
+    if let Some(lowest) = range.min_version() {
+        assert!(
+            range.satisfies_including_prerelease(&lowest),
+            "{lowest} is the lowest of {range}, which refuses it"
+        );
+    }
+}
+
+pub(super) fn spec(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let context =
+        SpecContext { directory: Path::new("/project").into(), home: Some(Path::new("/home/me").into()) };
+    let name = PackageName::new_unchecked("a");
+    for spec in [Spec::parse(text, &context), Spec::resolve_in(&name, text, &context)].into_iter().flatten() {
+        check(&spec);
+    }
+}
+
+fn check(spec: &Spec) {
+    // None of these may panic, whatever the kind.
+    let _ = (spec.type_name(), spec.save_spec(), spec.fetch_spec(), spec.raw_spec(), spec.is_registry());
+    if let Some(name) = spec.name() {
+        assert!(!name.as_str().is_empty(), "{spec:?} has an empty name");
+    }
+    if let SpecKind::Git(git) = spec.unaliased().kind() {
+        no_option(git);
+    }
+}
+
+/// A word that begins with a dash is an option to git.
+fn no_option(git: &GitSpec) {
+    assert!(!git.url.as_ref().is_some_and(|url| url.starts_with('-')), "{git:?}");
+}
+
+pub(super) fn integrity(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let Ok(integrity) = Integrity::parse(text) else { return };
+    let written = integrity.to_string();
+    let again = Integrity::parse(&written);
+    assert_eq!(again.as_ref(), Ok(&integrity), "{text:?} is written as {written:?}");
+    let (algorithm, digest) = integrity.strongest();
+    // Of another length it is the text of a hash that was none, and nothing may match that.
+    let verified = integrity.verifies(b"bytes");
+    assert!(!verified || digest.len() == algorithm.digest_len(), "{text:?} verifies");
+    assert!(integrity.hex().bytes().all(|byte| byte.is_ascii_hexdigit()), "{text:?} is no name in the store");
+}
+
+pub(super) fn lockfile(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let Ok(lockfile) = Lockfile::parse(text, "package-lock.json") else { return };
+    let written = lockfile.to_text();
+    let again = Lockfile::parse(&written, "package-lock.json");
+    let again = again.unwrap_or_else(|error| panic!("does not read back: {error}\n{written}"));
+    assert_eq!(again.to_text(), written);
+}
+
+pub(super) fn package_json(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let path = Path::new("package.json");
+    let Ok(mut package) = PackageJson::parse(text, path) else { return };
+    let name = PackageName::new_unchecked("utoo-fuzzed");
+    package.set_dependency(DependencyKind::Dev, &name, "^1.2.3");
+    let written = package.to_text();
+    let mut again = PackageJson::parse(&written, path).unwrap_or_else(|error| panic!("{error}\n{written}"));
+    assert_eq!(again.dependency_kind("utoo-fuzzed"), Some(DependencyKind::Dev));
+    assert!(again.remove_dependency("utoo-fuzzed"));
+    let others = |package: &PackageJson| {
+        let mut value = package.value().clone();
+        value.retain(|key, _| !key.to_ascii_lowercase().contains("dependenc"));
+        value
+    };
+    assert_eq!(others(&again), others(&package));
+}
