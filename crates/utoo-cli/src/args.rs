@@ -60,6 +60,14 @@ pub(crate) enum Command {
     Install { specs: Vec<String> },
     /// Take dependencies out.
     Uninstall { names: Vec<String> },
+    /// Move packages to the newest versions that package.json allows: those of these names, or all.
+    Update { names: Vec<String> },
+    /// Have fewer copies of the same package.
+    Dedupe,
+    /// Remove what package.json no longer asks for.
+    Prune,
+    /// Make npm-shrinkwrap.json of the lockfile.
+    Shrinkwrap,
     /// Resolve and write the lockfile only.
     Deps,
     /// Install exactly what the lockfile says.
@@ -82,6 +90,10 @@ impl Command {
         match self {
             Self::Install { .. } => "install",
             Self::Uninstall { .. } => "uninstall",
+            Self::Update { .. } => "update",
+            Self::Dedupe => "dedupe",
+            Self::Prune => "prune",
+            Self::Shrinkwrap => "shrinkwrap",
             Self::Deps => "deps",
             Self::Ci => "ci",
             Self::Run { .. } => "run",
@@ -152,6 +164,10 @@ fn invocation(found: &ArgMatches, mut flags: Vec<(String, String)>) -> Parsed {
     let command = match word {
         "install" => Command::Install { specs: texts("specs") },
         "uninstall" => Command::Uninstall { names: texts("names") },
+        "update" => Command::Update { names: texts("names") },
+        "dedupe" => Command::Dedupe,
+        "prune" => Command::Prune,
+        "shrinkwrap" => Command::Shrinkwrap,
         "deps" => Command::Deps,
         "ci" => Command::Ci,
         "run" => Command::Run { script: below.get_one::<String>("script").cloned(), args: texts("args") },

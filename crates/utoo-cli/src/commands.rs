@@ -16,7 +16,13 @@ use crate::output::Done;
 /// Does what the command says.
 pub(crate) fn execute(context: &Context) -> CliResult<Done> {
     match &context.command {
-        Command::Install { .. } | Command::Uninstall { .. } | Command::Deps => install::install(context),
+        Command::Install { .. }
+        | Command::Uninstall { .. }
+        | Command::Update { .. }
+        | Command::Dedupe
+        | Command::Prune
+        | Command::Deps => install::install(context),
+        Command::Shrinkwrap => install::shrinkwrap(context),
         Command::Ci => install::ci(context),
         Command::Run { script: Some(script), args } => run::run(context, script, args),
         Command::Run { script: None, .. } => run::list(context),

@@ -36,7 +36,6 @@ const DIFFERS: &[(&str, &str)] = &[
     ("install-links/plain", INSTALL_LINKS),
     ("install-links/workspace", INSTALL_LINKS),
     ("links/missing", "npm links to folders that are not there"),
-    ("lock-flags/format-off", "without format-package-lock npm writes one line"),
     ("lock-flags/omit-resolved", "npm leaves the addresses out of the hidden lockfile too"),
     ("lock/conflict-markers", "npm resolves what the two sides of a merge disagree on anew"),
     ("overrides/file-folder", OVERRIDE_FOLDER),
@@ -45,6 +44,7 @@ const DIFFERS: &[(&str, &str)] = &[
     ("peers/optional-conflict-deep", "npm keeps, marked extraneous, what its next install prunes"),
     ("tarballs/file-bare", GIT_CODE),
     ("tarballs/file-in-tarball", "npm reads paths in a tarball from where the tarball lies"),
+    ("update/save-kinds", "npm leaves a peer's range that the raised range of the same name meets"),
 ];
 
 #[test]

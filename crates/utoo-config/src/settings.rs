@@ -70,6 +70,8 @@ pub struct InstallSettings {
 pub struct SaveSettings {
     /// `save`
     pub save: bool,
+    /// Whether anybody said `save`, on or off: `update` writes package.json only where they did.
+    pub save_said: bool,
     /// Which block, where a flag or key says so; otherwise a package stays in the block it is in.
     pub kind: Option<SaveKind>,
     /// `save-exact`
@@ -287,6 +289,7 @@ impl SaveSettings {
     pub(crate) fn read(sources: &Sources) -> Result<Self, ConfigError> {
         Ok(Self {
             save: sources.boolean("save", true)?,
+            save_said: sources.boolean_if_set("save")?.is_some(),
             kind: save_kind(sources)?,
             save_exact: sources.boolean("save-exact", false)?,
             save_prefix: sources.text_or("save-prefix", "^"),

@@ -9,12 +9,14 @@
 pub struct Format {
     indent: String,
     newline: String,
+    /// Between a key and its value.
+    colon: &'static str,
 }
 
 impl Default for Format {
     /// Two spaces and `\n`.
     fn default() -> Self {
-        Self { indent: "  ".to_owned(), newline: "\n".to_owned() }
+        Self { indent: "  ".to_owned(), newline: "\n".to_owned(), colon: ": " }
     }
 }
 
@@ -37,7 +39,17 @@ impl Format {
         }
         // JSON.stringify cuts the indentation at 10 characters; npm then replaces every line feed by the newline.
         let indent: String = indent.chars().take(10).collect();
-        Some(Self { indent: indent.replace('\n', newline), newline: newline.to_owned() })
+        Some(Self { indent: indent.replace('\n', newline), newline: newline.to_owned(), colon: ": " })
+    }
+
+    /// All in one line, without a space and without an end: npm's `format-package-lock=false`.
+    pub fn compact() -> Self {
+        Self { indent: String::new(), newline: String::new(), colon: ":" }
+    }
+
+    /// The text between a key and its value.
+    pub(crate) fn colon(&self) -> &str {
+        self.colon
     }
 
     /// The text that each level of nesting adds to the start of a line.

@@ -64,7 +64,7 @@ impl<'a> Printer<'a> {
         Self { text: String::with_capacity(capacity), format, depth: 0 }
     }
 
-    /// The document, with the newline that ends a file.
+    /// The document, with the newline that ends a file; a compact one has none.
     pub(crate) fn finish(mut self) -> String {
         self.text.push_str(self.format.newline());
         self.text
@@ -113,7 +113,7 @@ impl<'a> Printer<'a> {
 
     pub(crate) fn key(&mut self, key: &str) {
         self.string(key);
-        self.text.push_str(": ");
+        self.text.push_str(self.format.colon());
     }
 
     pub(crate) fn raw(&mut self, text: &str) {

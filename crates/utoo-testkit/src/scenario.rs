@@ -32,7 +32,8 @@
 //!
 //! Sections from `-- npm --` on are recorded: npm's version and its exit or error code, the lockfile, the hidden
 //! lockfile (`as package-lock.json` when it holds the same packages), `disk` (what was watched), and `<path> after` for
-//! each file of the project that was changed, such as `package.json after`.
+//! each file of the project that was changed, such as `package.json after`. A file that ends without a newline is followed
+//! by the line `\ no newline at the end`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,8 @@ use crate::git::GitStep;
 pub const REGISTRY: &str = "https://registry.example/";
 
 const SAME_AS_LOCK: &str = "as package-lock.json";
+/// A line behind a file that ends without a newline.
+const NO_NEWLINE: &str = "\\ no newline at the end";
 /// What names of sections begin with.
 const TARBALL: &str = "tarball ";
 const GIT: &str = "git ";
@@ -97,7 +100,7 @@ pub enum ScenarioError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Section {
     name: String,
-    /// With a newline at its end, but when empty.
+    /// With a newline at its end, but when empty or where [`NO_NEWLINE`] follows it.
     body: String,
 }
 
@@ -184,6 +187,10 @@ impl Scenario {
             }
             let body =
                 scenario.sections.last_mut().map_or(&mut scenario.comment, |section| &mut section.body);
+            if line.trim_end() == NO_NEWLINE {
+                body.truncate(body.trim_end_matches('\n').len());
+                continue;
+            }
             body.push_str(line);
             if !line.ends_with('\n') {
                 body.push('\n');
@@ -198,6 +205,9 @@ impl Scenario {
         let mut text = self.comment.clone();
         for section in &self.sections {
             text.push_str(&format!("-- {} --\n{}", section.name, section.body));
+            if !section.body.is_empty() && !section.body.ends_with('\n') {
+                text.push_str(&format!("\n{NO_NEWLINE}\n"));
+            }
         }
         text
     }
@@ -418,7 +428,7 @@ impl Scenario {
         };
         self.push("npm", &format!("version {npm_version}\n{outcome}\n"));
         if let Some(lock) = &answer.lock {
-            self.push("package-lock.json", lock);
+            self.sections.push(Section { name: "package-lock.json".to_owned(), body: lock.clone() });
         }
         if let Some(hidden) = &answer.hidden {
             let derived = answer.lock.as_deref().and_then(Answer::hidden_from_lock);

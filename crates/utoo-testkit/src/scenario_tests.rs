@@ -131,3 +131,11 @@ fn tarballs_and_repositories_are_no_files_of_the_project() {
     let wrong = Scenario::parse("s", "-- git r --\npush\n").repositories().unwrap_err();
     assert_eq!(wrong.to_string(), "s: git r: commit, tag, annotate or branch, and a name: push");
 }
+
+#[test]
+fn a_file_may_end_without_a_newline() {
+    let text = "-- npm --\nversion 11.19.1\nexit 0\n-- package-lock.json --\n{}\n\\ no newline at the end\n";
+    let scenario = Scenario::parse("s", text);
+    assert_eq!(scenario.expected_lock(), Some("{}"));
+    assert_eq!(scenario.to_text(), text);
+}

@@ -46,6 +46,23 @@ fn commands() -> Vec<Command> {
             .arg(names("names", "Names of packages").required(true))
             .args(save_args())
             .after_help(UNINSTALL_HELP),
+        Command::new("update")
+            .visible_aliases(["up", "upgrade"])
+            .alias("udpate")
+            .about("Move packages to the newest versions that package.json allows")
+            .arg(names("names", "Names of packages, however deep; without one, all"))
+            .args(save_args())
+            .after_help(UPDATE_HELP),
+        Command::new("dedupe")
+            .visible_alias("ddp")
+            .about("Have fewer copies of the same package, where one version serves all")
+            .after_help(DEDUPE_HELP),
+        Command::new("prune")
+            .about("Remove packages that package.json no longer asks for")
+            .after_help(PRUNE_HELP),
+        Command::new("shrinkwrap")
+            .about("Turn package-lock.json into npm-shrinkwrap.json, which is published with the package")
+            .after_help(SHRINKWRAP_HELP),
         Command::new("deps")
             .about("Resolve and write package-lock.json, without downloading packages")
             .after_help(DEPS_HELP),
@@ -232,6 +249,30 @@ const UNINSTALL_HELP: &str = "\
 Examples:
   utoo uninstall react
   utoo rm @types/node typescript";
+
+const UPDATE_HELP: &str = "\
+package.json stays as it is, unless --save is given.
+
+Examples:
+  utoo update                    all packages
+  utoo update react lodash       these, wherever they are
+  utoo update --save             raise the ranges in package.json too
+  utoo update left -w packages/a";
+
+const DEDUPE_HELP: &str = "\
+Examples:
+  utoo dedupe
+  utoo dedupe --dry-run --json";
+
+const PRUNE_HELP: &str = "\
+Examples:
+  utoo prune
+  utoo prune --omit=dev          take devDependencies off the disk, and leave them in the lockfile";
+
+const SHRINKWRAP_HELP: &str = "\
+Examples:
+  utoo shrinkwrap
+  utoo shrinkwrap --lockfile-version=2";
 
 const DEPS_HELP: &str = "\
 Fields of the lockfile that only a package's own files tell (`license` where the registry leaves it out) are

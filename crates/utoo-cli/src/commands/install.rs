@@ -1,4 +1,4 @@
-//! `utoo install`, `uninstall`, `deps` and `ci`: one way, with parts left out.
+//! `utoo install`, `uninstall`, `update`, `dedupe`, `prune`, `deps` and `ci`: one way, with parts left out.
 //!
 //! 1. [`inputs`]: package.json, workspaces, lockfile; whether anything has changed since the last install.
 //! 2. [`request`]: what the words ask to add or remove, as edits of package.json.
@@ -10,9 +10,11 @@
 mod adapter;
 mod inputs;
 mod node;
+mod refresh;
 mod request;
 mod resolve;
 mod save;
+mod shrinkwrap;
 mod summary;
 mod targets;
 
@@ -35,8 +37,10 @@ use crate::script;
 use adapter::{Tarballs, WithStore};
 pub(super) use inputs::Inputs;
 use inputs::Unsaved;
+use refresh::Refresh;
 use request::Edits;
 pub(super) use resolve::options as resolve_options;
+pub(super) use shrinkwrap::shrinkwrap;
 use targets::Targets;
 
 /// Installs, with what the words add or remove; or only resolves.
@@ -54,11 +58,15 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let progress = Arc::new(context.output.progress());
     let registry = UnifiedRegistry::from_config(&context.config)?;
     let targets = Targets::of(context, &inputs)?;
+    let plain = matches!(&context.command, Command::Install { specs } if specs.is_empty());
     let edits = match &context.command {
         Command::Install { specs } => {
             Edits::to_add(context, &mut inputs, (&registry, &targets), specs).await?
         }
         Command::Uninstall { names } => Edits::to_remove(&mut inputs, &targets, names),
+        Command::Update { names } if context.config.save().save_said => {
+            Edits::to_raise(context, &mut inputs, &targets, names)?
+        }
         _ => Edits::default(),
     };
     let only_lock = context.command == Command::Deps || context.config.lock().package_lock_only;
@@ -67,10 +75,13 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let ahead = (!only_lock && !dry).then_some(&installer);
     let manifests = WithStore { registry: &registry, installer: &installer };
     let started = Instant::now();
-    let wanted = (targets.locations(), edits.names());
-    let project = inputs.to_project(context, inputs.lock(context)?, wanted)?;
+    let mut lock = inputs.lock(context)?;
+    let refresh = Refresh::asked(&context.command, &mut lock);
+    let wanted = (targets.locations(), edits.requests.clone());
+    let project = inputs.to_project(context, lock, wanted)?;
     context.output.timed("read the lockfile", started.elapsed());
-    let resolved = resolve::resolve(context, (&inputs, &project), (&manifests, ahead), &progress).await?;
+    let resolved =
+        resolve::resolve(context, (&inputs, &project), refresh, (&manifests, ahead), &progress).await?;
     let mut tree = resolved.lockfile;
     save::settle_specs(context, &mut inputs, &edits, &mut tree);
     save::settle_document(context, &inputs, project.lock.as_ref(), &mut tree);
@@ -88,7 +99,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         inert: resolved.inert,
         workspaces: targets.workspaces(&inputs),
         tree,
-        root_scripts: if edits.is_empty() { RootScripts::All } else { RootScripts::DependenciesOnly },
+        root_scripts: if plain { RootScripts::All } else { RootScripts::DependenciesOnly },
     };
     let built = fill(&installer, request, &progress).await?;
     // Before the scripts, as npm: what was resolved is not lost when one of them fails.
@@ -124,7 +135,8 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
     let manifests = WithStore { registry: &registry, installer: &installer };
     let targets = Targets::of(context, &inputs)?;
     let project = inputs.to_project(context, Some(lock), (targets.locations(), Vec::new()))?;
-    let resolved = resolve::resolve(context, (&inputs, &project), (&manifests, None), &progress).await;
+    let asked = (&inputs, &project);
+    let resolved = resolve::resolve(context, asked, Refresh::default(), (&manifests, None), &progress).await;
     let resolved = resolved.map_err(|error| match error.code == "EOVERRIDE" {
         // For npm a lock from before such an override is just one that lags behind.
         true => out_of_sync(vec![error.message]),

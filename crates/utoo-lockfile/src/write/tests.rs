@@ -125,3 +125,11 @@ proptest! {
         let _ = Lockfile::parse(&text, "");
     }
 }
+
+#[test]
+fn a_compact_document_is_one_line() {
+    let mut lock = lock_of(&json!({"version": "1.0.0", "bin": {"a": "b"}}));
+    lock.format = Format::compact();
+    let expected = r#"{"lockfileVersion":3,"requires":true,"packages":{"node_modules/x":{"version":"1.0.0","bin":{"a":"b"}}}}"#;
+    assert_eq!(lock.to_text(), expected);
+}

@@ -189,7 +189,8 @@ impl<'o> Builder<'o> {
                 let edge = tree.edge(id);
                 !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
             });
-            if broken && !tree.node(node).is_top() {
+            let updated = tree.node(node).edges_out.keys().any(|&name| self.is_updated(name));
+            if (broken || updated) && !tree.node(node).is_top() {
                 self.enqueue(node);
             }
         }

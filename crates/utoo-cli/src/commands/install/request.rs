@@ -18,6 +18,8 @@ use crate::error::{Category, CliError, CliResult};
 #[derive(Default)]
 pub(super) struct Edits {
     pub(super) added: Vec<Added>,
+    /// Names that were asked for, for the resolver to look at afresh.
+    pub(super) requests: Vec<PackageName>,
     pub(super) removed: usize,
 }
 
@@ -34,11 +36,6 @@ pub(super) struct Added {
 impl Edits {
     pub(super) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed == 0
-    }
-
-    /// Names that were asked for, for the resolver to look at afresh.
-    pub(super) fn names(&self) -> Vec<PackageName> {
-        self.added.iter().map(|added| added.name.clone()).collect()
     }
 
     /// Puts each spec into the package.json of the project or of the selected workspaces.
@@ -59,6 +56,31 @@ impl Edits {
             let name = name_of(&spec, registry).await?;
             for location in targets.locations() {
                 edits.added.push(add(context, inputs, location, (&name, &spec))?);
+                edits.requests.push(name.clone());
+            }
+        }
+        Ok(edits)
+    }
+
+    /// Has the ranges in package.json of the project, or of the selected workspaces, follow the versions that an update
+    /// leads to: of these names, or all. Exact versions and what comes from no registry stay.
+    pub(super) fn to_raise(
+        context: &Context,
+        inputs: &mut Inputs,
+        targets: &Targets,
+        names: &[String],
+    ) -> CliResult<Self> {
+        let mut edits = Self::default();
+        for location in targets.locations() {
+            let Some(package) = inputs.package_at(location) else { continue };
+            for (kind, name, text) in dependencies(package.json.manifest()) {
+                if !names.is_empty() && !names.iter().any(|meant| meant == name.as_str()) {
+                    continue;
+                }
+                let spec = spec_in(context, &name, &text, &package.folder)?;
+                if can_be_raised(&spec) {
+                    edits.added.push(Added { location: Arc::clone(location), name, kind, spec });
+                }
             }
         }
         Ok(edits)
@@ -123,9 +145,34 @@ fn add(
     if context.config.save().save_bundle {
         package.json.bundle_dependency(name);
     }
-    let home = context.env.get("HOME").map(Into::into);
-    let spec = Spec::resolve_in(name, &text, &SpecContext { directory: folder, home })?;
+    let spec = spec_in(context, name, &text, &folder)?;
     Ok(Added { location: Arc::clone(location), name: name.clone(), kind, spec })
+}
+
+/// A spec as a package.json in this folder means it.
+fn spec_in(context: &Context, name: &PackageName, text: &str, folder: &Path) -> CliResult<Spec> {
+    let home = context.env.get("HOME").map(Into::into);
+    Ok(Spec::resolve_in(name, text, &SpecContext { directory: folder.to_owned(), home })?)
+}
+
+/// Every line of the blocks that an update may change.
+fn dependencies(manifest: &Manifest) -> Vec<(DependencyKind, PackageName, Arc<str>)> {
+    let blocks = [
+        (DependencyKind::Prod, &manifest.dependencies),
+        (DependencyKind::Dev, &manifest.dev_dependencies),
+        (DependencyKind::Optional, &manifest.optional_dependencies),
+        (DependencyKind::Peer, &manifest.peer_dependencies),
+    ];
+    let lines = blocks.into_iter().flat_map(|(kind, block)| block.iter().map(move |line| (kind, line)));
+    lines.map(|(kind, (name, spec))| (kind, name.clone(), Arc::clone(spec))).collect()
+}
+
+fn can_be_raised(spec: &Spec) -> bool {
+    match spec.kind() {
+        SpecKind::Range(_) | SpecKind::Tag(_) => true,
+        SpecKind::Alias(target) => can_be_raised(target),
+        _ => false,
+    }
 }
 
 fn block(kind: SaveKind) -> DependencyKind {

@@ -13,6 +13,7 @@ use utoo_types::{Engines, PickOptions, Platform, Platforms, Version};
 use super::adapter::{Tarballs, WithStore};
 use super::inputs::Inputs;
 use super::node;
+use super::refresh::Refresh;
 use crate::commands::conflict;
 use crate::context::Context;
 use crate::error::CliResult;
@@ -25,10 +26,13 @@ const NPM: (u64, u64, u64) = (11, 19, 1);
 pub(super) async fn resolve(
     context: &Context,
     (inputs, project): (&Inputs, &Project),
+    refresh: Refresh,
     (registry, installer): (&WithStore<'_>, Option<&Installer<Tarballs>>),
     progress: &Progress,
 ) -> CliResult<Resolution> {
-    let options = options(context);
+    let mut options = options(context);
+    options.update = refresh.names;
+    options.dedupe = refresh.dedupe.unwrap_or(options.dedupe);
     let started = Instant::now();
     progress.begin(Phase::Resolving);
     let mut cache = ManifestCache::new();

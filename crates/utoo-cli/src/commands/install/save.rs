@@ -1,5 +1,7 @@
 //! package.json and the lockfile, written last and only where they changed.
 
+use std::sync::Arc;
+
 use utoo_config::SaveSettings;
 use utoo_lockfile::{Entry, Format, Lockfile, ancestors, nested_location};
 use utoo_types::{DependencyKind, Manifest, Range, Spec, SpecKind, Version};
@@ -32,8 +34,14 @@ pub(super) fn settle_specs(context: &Context, inputs: &mut Inputs, edits: &Edits
         if let Some(entry) = tree.packages.get_mut(&added.location) {
             copy_dependencies(package.json.manifest(), entry);
             if added.kind == DependencyKind::Optional {
-                // npm also writes it as a plain one, as it was asked for, until its next install.
-                entry.dependencies.insert(added.name.clone(), added.spec.raw_spec().into());
+                // npm also writes it as a plain one until its next install: as it was asked for, or where nothing was said
+                // of its block, as it is saved.
+                let saved = package.json.manifest().optional_dependencies.get(added.name.as_str());
+                let spec = match (context.config.save().kind, saved) {
+                    (None, Some(saved)) => Arc::clone(saved),
+                    _ => added.spec.raw_spec().into(),
+                };
+                entry.dependencies.insert(added.name.clone(), spec);
             }
         }
     }
@@ -80,15 +88,15 @@ fn spec_to_save(spec: &Spec, version: Option<&Version>, settings: &SaveSettings)
     }
 }
 
-/// Writes what has changed. With `--no-save` neither is touched, as npm leaves both.
+/// Writes what has changed. With `--no-save` neither is touched, as npm leaves both; but `update` writes the lockfile.
 pub(super) fn save(context: &Context, inputs: &Inputs, tree: Lockfile) -> CliResult<Saved> {
     let mut saved = Saved::default();
-    if !context.config.save().save {
+    if !writes_lock(context) {
         return Ok(saved);
     }
     let packages = inputs.workspaces.iter().map(|workspace| &workspace.package);
     for package in std::iter::once(&inputs.root).chain(packages) {
-        if package.json.is_edited() {
+        if package.json.is_edited() && context.config.save().save {
             write(package.json.path(), &package.json.to_text())?;
             saved.package_json = true;
         }
@@ -103,6 +111,15 @@ pub(super) fn save(context: &Context, inputs: &Inputs, tree: Lockfile) -> CliRes
     Ok(saved)
 }
 
+/// Whether this command saves what it resolved, if there is to be a lockfile at all.
+fn writes_lock(context: &Context) -> bool {
+    match &context.command {
+        Command::Ci => false,
+        Command::Update { .. } => true,
+        _ => context.config.save().save,
+    }
+}
+
 /// Gives the tree its layout, its version, and the name that stands in its head. npm takes the layout of package.json, not
 /// that of the lockfile before; and where no lockfile is written, the head of the hidden one is that of the lockfile
 /// before.
@@ -113,24 +130,22 @@ pub(super) fn settle_document(
     tree: &mut Lockfile,
 ) {
     let settings = context.config.lock();
-    tree.format = if settings.format_package_lock {
-        Format::detect(&inputs.root.json.to_text())
-    } else {
-        Format::default()
-    };
+    tree.format = Format::detect(&inputs.root.json.to_text());
     if let Some(version) = settings.lockfile_version {
         tree.lockfile_version = version;
     }
-    let is_written = settings.package_lock && context.config.save().save && context.command != Command::Ci;
-    if !is_written {
+    if !settings.package_lock || !writes_lock(context) {
         tree.name = before.and_then(|lock| lock.name.clone());
         tree.version = before.and_then(|lock| lock.version.clone());
     }
 }
 
-fn lockfile_text(context: &Context, mut tree: Lockfile) -> String {
+pub(super) fn lockfile_text(context: &Context, mut tree: Lockfile) -> String {
     if context.config.lock().omit_lockfile_registry_resolved {
         omit_resolved(context, &mut tree);
+    }
+    if !context.config.lock().format_package_lock {
+        tree.format = Format::compact();
     }
     tree.to_text()
 }
@@ -149,6 +164,6 @@ fn omit_resolved(context: &Context, tree: &mut Lockfile) {
     }
 }
 
-fn write(path: &std::path::Path, text: &str) -> CliResult<()> {
+pub(super) fn write(path: &std::path::Path, text: &str) -> CliResult<()> {
     utoo_fs::write_durable(path, text).map_err(CliError::from)
 }
