@@ -139,11 +139,9 @@ fn assert_no_litter(project: &TestProject, when: &str) {
         entries.map(|entry| entry.unwrap().path()).collect()
     };
     assert_eq!(litter(cache.join("store/v1/tmp")), Vec::<PathBuf>::new(), "{when}");
-    for registry in litter(cache.join("manifests/v1")) {
-        let mut files = litter(registry);
-        files.retain(|path| path.extension().is_some_and(|extension| extension == "tmp"));
-        assert_eq!(files, Vec::<PathBuf>::new(), "{when}");
-    }
+    let mut files = litter(cache.join("manifests/v2"));
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "tmp"));
+    assert_eq!(files, Vec::<PathBuf>::new(), "{when}");
 }
 
 fn spawn(project: &TestProject, words: &[&str]) -> Child {

@@ -110,10 +110,11 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn manifests(project: &TestProject) -> Vec<PathBuf> {
-    let files = files_below(&project.dir().join("cache/manifests"));
-    assert_eq!(files.len(), NAMES.len(), "{files:?}");
-    files
+/// The index of the stored documents, and the one pack that holds them.
+fn manifests(project: &TestProject) -> [PathBuf; 2] {
+    let mut files = files_below(&project.dir().join("cache/manifests"));
+    files.retain(|path| path.file_name().is_some_and(|name| name != "lock"));
+    files.try_into().unwrap()
 }
 
 #[test]
@@ -204,38 +205,49 @@ fn after_max_age_each_document_is_revalidated_by_its_etag() {
 }
 
 /// A document that does not read is not there: the request for it carries no ETag, since there would be nothing to show
-/// for a 304.
+/// for a 304. The others stay.
 #[test]
 fn a_damaged_document_is_fetched_again() {
     type Damage = fn(&Path, Vec<u8>);
-    let damages: [(&str, Damage); 5] = [
-        ("deleted", |path, _| std::fs::remove_file(path).unwrap()),
-        ("empty", |path, _| write(path, b"")),
-        ("cut", |path, bytes| write(path, &bytes[..bytes.len() / 2])),
-        ("one bit", |path, mut bytes| {
+    /// How many of the documents are lost.
+    enum Lost {
+        All,
+        Some,
+    }
+    let damages: [(&str, Lost, Damage); 5] = [
+        ("deleted", Lost::All, |path, _| std::fs::remove_file(path).unwrap()),
+        ("empty", Lost::All, |path, _| write(path, b"")),
+        ("cut", Lost::Some, |path, bytes| write(path, &bytes[..bytes.len() / 2])),
+        ("one bit", Lost::Some, |path, mut bytes| {
             let last = bytes.len() - 1;
             bytes[last / 2] ^= 1;
             bytes[last] ^= 1;
             write(path, &bytes);
         }),
-        ("of another kind", |path, bytes| write(path, &vec![b'x'; bytes.len()])),
+        ("of another kind", Lost::All, |path, bytes| write(path, &vec![b'x'; bytes.len()])),
     ];
     for max_age in [HOUR, Duration::ZERO] {
         let project = project(max_age);
         done(&project, "deps --cache-dir cache");
         let (lock, _) = (project.lock(), taken(&project));
-        for (name, damage) in damages {
-            for path in manifests(&project) {
-                damage(&path, std::fs::read(&path).unwrap());
-            }
+        for (file, (name, lost, damage)) in (0..2).flat_map(|file| damages.iter().map(move |one| (file, one)))
+        {
+            let path = &manifests(&project)[file];
+            damage(path, std::fs::read(path).unwrap());
             remove(&project, &["package-lock.json"]);
             done(&project, "deps --cache-dir cache");
             let requests = taken(&project);
-            let mut paths: Vec<_> = requests.iter().map(|request| request.path.clone()).collect();
-            paths.sort();
-            assert_eq!(paths, packuments(), "{name}");
+            let name = format!("{name}: {}", path.display());
+            let mut fetched: Vec<_> =
+                requests.iter().filter(|one| one.status == 200).map(|one| one.path.clone()).collect();
+            fetched.sort();
+            match lost {
+                Lost::All => assert_eq!(fetched, packuments(), "{name}"),
+                Lost::Some => assert!(!fetched.is_empty(), "{name}"),
+            }
             for request in &requests {
-                assert_eq!((request.status, &request.if_none_match), (200, &None), "{name}: {request:?}");
+                assert_eq!(request.status == 200, request.if_none_match.is_none(), "{name}: {request:?}");
+                assert!(request.status == 200 || max_age.is_zero(), "{name}: {request:?}");
             }
             assert_eq!(project.lock(), lock, "{name}");
         }

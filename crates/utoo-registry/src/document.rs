@@ -55,9 +55,15 @@ impl UnifiedRegistry {
     /// What the store has. Opening the packed form verifies it; anything that is not as it was written is a miss.
     fn held(&self, question: &Question, registry: &Url) -> Option<Held> {
         let key = Key { registry: registry.as_str(), name: question.name.as_str(), kind: &question.kind };
-        let Entry { lease, validators, body } = self.inner.store.as_ref()?.read(key)?;
-        let packument = Packument::from_bytes(body).ok()?;
-        Some(Held { packument, lease, validators })
+        let store = self.inner.store.as_ref()?;
+        let Entry { lease, validators, body } = store.read(key)?;
+        match Packument::from_bytes(body) {
+            Ok(packument) => Some(Held { packument, lease, validators }),
+            Err(_) => {
+                store.forget(key);
+                None
+            }
+        }
     }
 
     fn may_use(&self, lease: Lease) -> bool {

@@ -3,7 +3,7 @@
 //! [`UnifiedRegistry`] implements the resolver's [`Registry`](utoo_resolver::Registry). What a manifest job passes
 //! through, in order:
 //!
-//! 1. **store**: the document as an earlier run left it on disk. Fresh by its `max-age`, or any with
+//! 1. **store**: the document as an earlier run left it on disk, found by an index that is read once. Fresh by its `max-age`, or any with
 //!    `--prefer-offline` and `--offline`: it is the answer, found within the first poll of the job, without a request
 //!    and without a switch of threads (a read takes about ten microseconds, a switch costs more).
 //! 2. **ask**: a conditional GET with the stored ETag; abbreviated documents preferred, gzip accepted; credentials by
@@ -15,8 +15,8 @@
 //! Folders, `file:` tarballs, remote tarballs and git repositories (module `source`) end in the same manifest type.
 //! [`UnifiedRegistry::fetch_tarball`] brings the tarballs themselves.
 //!
-//! What this crate never does: remember anything from one job to the next (it holds configuration, connections and a
-//! path), decide which version is wanted, write into a project, run a package's scripts, or show a credential: URLs
+//! What this crate never does: remember any document from one job to the next (it holds configuration, connections and
+//! the store's index), decide which version is wanted, write into a project, run a package's scripts, or show a credential: URLs
 //! and messages are stripped of them where an error is made.
 
 mod address;

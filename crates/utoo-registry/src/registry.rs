@@ -107,6 +107,14 @@ impl UnifiedRegistry {
         }
     }
 
+    /// Hands what was fetched so far over to the thread that puts it into the store, without waiting for it: for the end
+    /// of a resolve that other work follows.
+    pub fn store_behind(&self) {
+        if let Some(writer) = &self.inner.writer {
+            writer.send();
+        }
+    }
+
     /// What was done so far.
     #[must_use]
     pub fn stats(&self) -> RegistryStats {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use support::{Machine, Reply, Server, name, stored_files};
+use support::{Machine, Reply, Server, name};
 use utoo_registry::{DocumentsChoice, RegistryOptions, UnifiedRegistry};
 use utoo_resolver::{Documents, ManifestJob, ManifestJobDone, Registry as _, RegistryError, SourceManifest};
 use utoo_types::{Algorithm, Integrity, Manifest, Spec};
@@ -253,7 +253,7 @@ async fn a_registry_that_picks_is_asked_for_one_version() {
     let error = version(&registry, "^9").await.unwrap_err();
     assert_eq!((error.code, error.url), ("E404", Some(format!("{}a/%5E9", server.url))));
     registry.flush();
-    assert_eq!(stored_files(machine.cache()).len(), 2);
+    assert_eq!(registry.stats().store_writes, 2);
     let again = version(&machine.registry(), "^1").await.unwrap();
     assert_eq!(again, fetched, "the same from disk");
     assert_eq!(server.count(), 3);

@@ -5,11 +5,18 @@
 mod support;
 
 use std::future::Future as _;
+use std::path::{Path, PathBuf};
 
 use support::{Asked, Machine, Reply, Server, document, packument, stored_files};
 use utoo_registry::DocumentForm;
 
 const ETAG: &str = "\"one\"";
+
+fn pack(cache: &Path) -> PathBuf {
+    let files = stored_files(cache);
+    let is_pack = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with("pack-");
+    files.into_iter().find(is_pack).unwrap()
+}
 
 /// Answers with one version, and 304 to whoever has its ETag.
 fn registry(asked: &Asked, _: usize) -> Reply {
@@ -102,7 +109,7 @@ async fn a_changed_document_replaces_the_stored_one() {
     assert_eq!(packument(&machine.registry(), "a").await.unwrap().len(), 2);
     assert_eq!(packument(&machine.registry(), "a").await.unwrap().len(), 2);
     assert_eq!(server.count(), 2);
-    assert_eq!(stored_files(machine.cache()).len(), 1);
+    assert_eq!(stored_files(machine.cache()).len(), 3, "index, pack and lock");
 }
 
 #[tokio::test]
@@ -111,11 +118,11 @@ async fn a_body_that_is_gone_or_damaged_is_asked_for_without_validator() {
     let machine = Machine::new(&server.url);
     packument(&machine.registry(), "a").await.unwrap();
     machine.hands.forward(61);
-    let file = stored_files(machine.cache()).remove(0);
-    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_file(pack(machine.cache())).unwrap();
     assert_eq!(packument(&machine.registry(), "a").await.unwrap().len(), 2);
 
     machine.hands.forward(61);
+    let file = pack(machine.cache());
     let mut bytes = std::fs::read(&file).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
@@ -130,21 +137,27 @@ async fn a_file_cut_or_flipped_anywhere_is_a_miss_and_never_another_answer() {
     let server = Server::start(registry).await;
     let machine = Machine::new(&server.url);
     let whole = packument(&machine.registry(), "a").await.unwrap();
-    let file = stored_files(machine.cache()).remove(0);
-    let bytes = std::fs::read(&file).unwrap();
-    let offline = machine.registry_with("offline", "true");
-    for end in 0..bytes.len() {
-        utoo_fs::write_atomic(&file, &bytes[..end]).unwrap();
-        assert_eq!(packument(&offline, "a").await.unwrap_err().code, "ENOTCACHED", "cut at {end}");
+    // Each process reads the index anew.
+    let offline = || machine.registry_with("offline", "true");
+    for file in [pack(machine.cache()), machine.cache().join("manifests/v2/index")] {
+        let bytes = std::fs::read(&file).unwrap();
+        for end in 0..bytes.len() {
+            utoo_fs::write_atomic(&file, &bytes[..end]).unwrap();
+            assert_eq!(packument(&offline(), "a").await.unwrap_err().code, "ENOTCACHED", "cut at {end}");
+        }
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x10;
+            utoo_fs::write_atomic(&file, &flipped).unwrap();
+            // The head of the pack names only the pack itself.
+            match packument(&offline(), "a").await {
+                Ok(found) => assert_eq!(found.as_bytes(), whole.as_bytes(), "flipped at {at}"),
+                Err(error) => assert_eq!(error.code, "ENOTCACHED", "flipped at {at}"),
+            }
+        }
+        utoo_fs::write_atomic(&file, &bytes).unwrap();
+        assert_eq!(packument(&offline(), "a").await.unwrap().as_bytes(), whole.as_bytes());
     }
-    for at in 0..bytes.len() {
-        let mut flipped = bytes.clone();
-        flipped[at] ^= 0x10;
-        utoo_fs::write_atomic(&file, &flipped).unwrap();
-        assert!(packument(&offline, "a").await.is_err(), "flipped at {at}");
-    }
-    utoo_fs::write_atomic(&file, &bytes).unwrap();
-    assert_eq!(packument(&offline, "a").await.unwrap().as_bytes(), whole.as_bytes());
 }
 
 #[tokio::test]
@@ -208,6 +221,7 @@ async fn offline_takes_any_stored_document_and_asks_for_none() {
     assert_eq!(error.url.as_deref(), Some(format!("{}a", server.url).as_str()));
     packument(&machine.registry(), "a").await.unwrap();
     machine.hands.forward(1_000_000);
+    let offline = machine.registry_with("offline", "true");
     assert_eq!(packument(&offline, "a").await.unwrap().len(), 2);
     let preferring = machine.registry_with("prefer-offline", "true");
     assert_eq!(packument(&preferring, "a").await.unwrap().len(), 2);
@@ -237,7 +251,7 @@ async fn many_jobs_write_one_body_once() {
     assert!(jobs.join_all().await.iter().all(|versions| *versions == 2));
     registry.flush();
     assert_eq!(registry.stats().store_writes, 1);
-    assert_eq!(stored_files(machine.cache()).len(), 1, "and no temporary file");
+    assert_eq!(stored_files(machine.cache()).len(), 3, "and no temporary file");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
-//! One file of the manifest store, version 1.
+//! One document of the manifest store, version 1.
 //!
-//! A file holds one packed document and what is needed to use it without asking the registry. All integers are
+//! A record holds one packed document and what is needed to use it without asking the registry. All integers are
 //! little-endian.
 //!
 //! ```text
@@ -8,7 +8,7 @@
 //!      0     8  magic "utoomft" and the version, 1
 //!      8     8  fetched-at: milliseconds since 1970
 //!     16     4  max-age: seconds from fetched-at during which the document needs no question
-//!     20     4  CRC-32 of bytes 8..20, so that this block can be renewed in place after a 304
+//!     20     4  CRC-32 of bytes 8..20: what a 304 renews stands in the index
 //!     24     4  CRC-32 of bytes 28.. up to and with the first 64 bytes of the body
 //!     28     1  kind: 0 abbreviated packument, 1 full packument, 2 single version
 //!     29     3  zero
@@ -36,11 +36,11 @@ const MAGIC: &[u8; 8] = b"utoomft\x01";
 const HEADER: usize = 48;
 /// How much of the body the second sum covers: the part that holds the body's own checksum.
 const SUMMED_BODY: usize = 64;
-/// Where the block begins that a 304 renews, and its length: fetched-at, max-age and their checksum.
-pub(crate) const RENEWABLE: usize = 8;
-pub(crate) const RENEWABLE_LEN: usize = 16;
-/// Magic, renewable block and checksum of the rest: what the writer reads to recognise a file.
-pub(crate) const PREFIX: usize = 28;
+/// Where the lease begins, and its length: fetched-at, max-age and their checksum.
+const LEASE: usize = 8;
+const LEASE_LEN: usize = 16;
+/// Magic, lease and checksum of the rest.
+const PREFIX: usize = 28;
 
 /// Which document of a package a file holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,7 +54,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn byte(&self) -> u8 {
+    pub(super) fn byte(&self) -> u8 {
         match self {
             Kind::Abbreviated => 0,
             Kind::Full => 1,
@@ -95,9 +95,9 @@ impl Lease {
         self.fetched_at <= now && now < end
     }
 
-    /// The renewable block as it stands in a file.
-    pub(crate) fn block(self) -> [u8; RENEWABLE_LEN] {
-        let mut block = [0; RENEWABLE_LEN];
+    /// The lease as it stands in a record.
+    fn block(self) -> [u8; LEASE_LEN] {
+        let mut block = [0; LEASE_LEN];
         block[..8].copy_from_slice(&self.fetched_at.to_le_bytes());
         block[8..12].copy_from_slice(&self.max_age.to_le_bytes());
         let sum = crc32(&block[..12]);
@@ -194,7 +194,7 @@ pub(crate) fn decode(file: &Bytes, key: Key<'_>) -> Option<Entry> {
 /// Reads the lease and the identity from a file's first [`PREFIX`] bytes.
 pub(crate) fn decode_prefix(prefix: &[u8]) -> Option<(Lease, u32)> {
     (prefix.get(..8)? == MAGIC).then_some(())?;
-    let lease = Lease::from_block(prefix.get(RENEWABLE..RENEWABLE + RENEWABLE_LEN)?)?;
+    let lease = Lease::from_block(prefix.get(LEASE..LEASE + LEASE_LEN)?)?;
     Some((lease, u32_at(prefix, 24)?))
 }
 

@@ -73,21 +73,6 @@ fn every_flipped_bit_is_noticed() {
 }
 
 #[test]
-fn a_renewed_lease_keeps_the_identity() {
-    let file = sample();
-    let before = decode(&file, KEY).unwrap();
-    let renewed = Lease { fetched_at: 1_800_000_000_000, max_age: 60 };
-    let mut bytes = file.to_vec();
-    bytes[RENEWABLE..RENEWABLE + RENEWABLE_LEN].copy_from_slice(&renewed.block());
-    let renewed_file = Bytes::from(bytes);
-    let after = decode(&renewed_file, KEY).unwrap();
-    assert_eq!(after.lease, renewed);
-    assert_eq!(after.body, before.body);
-    let prefix = |bytes: &Bytes| decode_prefix(&bytes[..PREFIX]).unwrap().1;
-    assert_eq!(prefix(&renewed_file), prefix(&file));
-}
-
-#[test]
 fn a_lease_ends_and_one_from_the_future_does_not_count() {
     let lease = Lease { fetched_at: 1_000_000, max_age: 10 };
     assert!(lease.is_fresh(1_000_000));

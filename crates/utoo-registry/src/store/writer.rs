@@ -1,28 +1,30 @@
 //! Fire-and-forget persistence: a job hands over what it fetched and goes on.
 //!
-//! One thread, started by the first change, takes changes from a bounded queue. When the queue is full the change is
-//! dropped, since a job never waits for the disk; what is lost is cache. The same document is written once, however
-//! many jobs fetched it, and where the file already holds it only its lease is renewed, in place.
+//! Changes gather until they are worth a batch; a batch goes to one thread, which the first of them starts, and which
+//! appends it under the store's lock. When that thread is too far behind, a batch is dropped, since a job never waits for
+//! the disk; what is lost is cache. The same document is written once, however many jobs fetched it; where the store
+//! already holds it, only its lease is renewed, by another entry in the index.
 
-use std::collections::{HashMap, HashSet};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
 use tracing::{debug, warn};
-
 use utoo_types::PackageName;
 
 use super::ManifestStore;
-use super::format::{self, Key, Kind, Lease, PREFIX, RENEWABLE, Validators};
+use super::files::{self, Appender, Bounds, Pack};
+use super::format::{self, Key, Kind, Lease, Validators};
+use super::index::{self, Slot};
 
-/// Changes that may wait. Their bodies are shared with the resolver's own cache, so that waiting costs no memory.
-const QUEUE: usize = 16 * 1024;
+/// Bytes of documents that make a batch. They are shared with the resolver's own cache, so that waiting costs no memory.
+const BATCH: usize = 2 << 20;
+/// Batches that may wait.
+const QUEUE: usize = 32;
 
 /// A document that shall be on disk, with this lease.
 #[derive(Clone, Debug)]
@@ -43,8 +45,8 @@ impl Change {
 }
 
 enum Message {
-    Change(Box<Change>),
-    /// Answered when all changes before it are on disk.
+    Batch(Vec<Change>),
+    /// Answered when all batches before it are on disk.
     Flush(Sender<()>),
 }
 
@@ -52,8 +54,15 @@ enum Message {
 #[derive(Debug)]
 pub(crate) struct Writer {
     store: ManifestStore,
+    gathered: Mutex<Gathered>,
     thread: Mutex<Option<Thread>>,
     counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    changes: Vec<Change>,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -63,7 +72,7 @@ struct Thread {
 }
 
 #[derive(Debug, Default)]
-struct Counters {
+pub(super) struct Counters {
     written: AtomicU64,
     renewed: AtomicU64,
     warned: AtomicBool,
@@ -71,25 +80,46 @@ struct Counters {
 
 impl Writer {
     pub(crate) fn new(store: ManifestStore) -> Self {
-        Self { store, thread: Mutex::new(None), counters: Arc::default() }
+        Self { store, gathered: Mutex::default(), thread: Mutex::new(None), counters: Arc::default() }
     }
 
     /// Takes a change; never waits.
     pub(crate) fn submit(&self, change: Change) {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        gathered.bytes += change.body.len();
+        gathered.changes.push(change);
+        if gathered.bytes >= BATCH {
+            let batch = std::mem::take(&mut *gathered).changes;
+            drop(gathered);
+            self.hand_over(batch);
+        }
+    }
+
+    /// Hands over what has gathered, without waiting for the disk.
+    pub(crate) fn send(&self) {
+        let batch =
+            std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner)).changes;
+        if !batch.is_empty() {
+            self.hand_over(batch);
+        }
+    }
+
+    fn hand_over(&self, batch: Vec<Change>) {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_none() {
             *thread = self.start();
         }
         let Some(running) = thread.as_ref() else { return };
-        match running.queue.try_send(Message::Change(Box::new(change))) {
+        match running.queue.try_send(Message::Batch(batch)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => self.counters.warn_once("the queue is full"),
             Err(TrySendError::Disconnected(_)) => self.counters.warn_once("its thread ended"),
         }
     }
 
-    /// Waits until everything handed over so far is on disk, or given up.
+    /// Waits until everything that was submitted so far is on disk, or given up.
     pub(crate) fn flush(&self) {
+        self.send();
         let queue = {
             let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
             thread.as_ref().map(|running| running.queue.clone())
@@ -110,12 +140,9 @@ impl Writer {
 
     fn start(&self) -> Option<Thread> {
         let (queue, incoming) = sync_channel(QUEUE);
-        let writing = Writing {
-            store: self.store.clone(),
-            counters: Arc::clone(&self.counters),
-            held: HashMap::new(),
-            folders: HashSet::new(),
-        };
+        let counters = Arc::clone(&self.counters);
+        let mut writing =
+            Writing { store: self.store.clone(), counters, bounds: Bounds::default(), swept: false };
         let spawned =
             thread::Builder::new().name("utoo-manifests".to_owned()).spawn(move || writing.run(&incoming));
         match spawned {
@@ -130,6 +157,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        self.send();
         let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Thread { queue, handle }) = thread {
             drop(queue);
@@ -142,7 +170,7 @@ impl Drop for Writer {
 impl Counters {
     fn warn_once(&self, reason: &str) {
         if self.warned.swap(true, Ordering::Relaxed) {
-            debug!(reason, "a manifest was not cached");
+            debug!(reason, "manifests were not cached");
         } else {
             warn!(reason, "manifests cannot be cached: the next run will ask the registry again");
         }
@@ -153,74 +181,90 @@ impl Counters {
 struct Writing {
     store: ManifestStore,
     counters: Arc<Counters>,
-    /// What this thread left in each file: the reason why one body is written once.
-    held: HashMap<PathBuf, (u32, Lease)>,
-    /// Folders that exist and were swept.
-    folders: HashSet<PathBuf>,
+    bounds: Bounds,
+    /// Whether what killed processes left was removed.
+    swept: bool,
 }
 
 impl Writing {
-    fn run(mut self, incoming: &Receiver<Message>) {
+    fn run(&mut self, incoming: &Receiver<Message>) {
         while let Ok(message) = incoming.recv() {
             match message {
                 Message::Flush(done) => {
                     // Whoever asked may have gone away; that is no one's problem.
                     let _ = done.send(());
                 }
-                Message::Change(change) => {
-                    if let Err(reason) = self.apply(&change) {
-                        self.counters.warn_once(&reason);
+                Message::Batch(batch) => {
+                    if let Err(error) = self.append(&batch) {
+                        self.counters.warn_once(&error.to_string());
                     }
                 }
             }
         }
     }
 
-    fn apply(&mut self, change: &Change) -> Result<(), String> {
-        let (lease, body) = (change.lease, &change.body);
-        let encoded = format::encode_header(change.key(), lease, &change.validators, body);
-        let (mut file, identity) = encoded.ok_or("a field is too long")?;
-        let path = self.store.path(change.key());
-        if self.held.get(&path) == Some(&(identity, lease)) {
-            return Ok(());
+    fn append(&mut self, batch: &[Change]) -> io::Result<()> {
+        let root = self.store.root().to_owned();
+        let mut appender = Appender::open(&root, self.store.copy_of_pack())?;
+        if !std::mem::replace(&mut self.swept, true) {
+            files::sweep(&appender);
         }
-        let length = file.len() + body.len();
-        // A failure to renew (the file is gone, damaged, not to be opened) is a reason to write it as a whole.
-        if matches!(renew(&path, identity, length, lease), Ok(true)) {
-            self.counters.renewed.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.prepare_folder(&path)?;
-            file.extend_from_slice(body);
-            utoo_fs::write_atomic(&path, &file).map_err(|error| error.to_string())?;
-            self.counters.written.fetch_add(1, Ordering::Relaxed);
+        let batch = Batch::new(batch, &appender, &self.counters);
+        if !batch.entries.is_empty() {
+            appender.append(&batch.documents, &batch.entries)?;
+            self.counters.written.fetch_add(batch.written, Ordering::Relaxed);
+            self.counters.renewed.fetch_add(batch.entries.len() as u64 - batch.written, Ordering::Relaxed);
         }
-        self.held.insert(path, (identity, lease));
-        Ok(())
-    }
-
-    fn prepare_folder(&mut self, path: &Path) -> Result<(), String> {
-        let Some(folder) = path.parent() else { return Ok(()) };
-        if self.folders.contains(folder) {
-            return Ok(());
-        }
-        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        utoo_fs::sweep_temporary(folder);
-        self.folders.insert(folder.to_owned());
+        self.store.set_pack(appender.settle(self.bounds)?);
         Ok(())
     }
 }
 
-/// Renews the lease if the file holds the very document; says whether it did. The file is the same one from the
-/// look to the write, even if another process renames a new one over its name in between.
-fn renew(path: &Path, identity: u32, length: usize, lease: Lease) -> io::Result<bool> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let mut prefix = [0; PREFIX];
-    file.read_exact(&mut prefix)?;
-    let same = format::decode_prefix(&prefix).is_some_and(|(_, held)| held == identity);
-    if !same || file.metadata()?.len() != u64::try_from(length).unwrap_or(u64::MAX) {
-        return Ok(false);
+/// What is to be appended.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) documents: Vec<u8>,
+    pub(super) entries: Vec<(u64, Slot)>,
+    /// How many of the entries name a document of this batch.
+    written: u64,
+}
+
+impl Batch {
+    pub(super) fn new(changes: &[Change], appender: &Appender<'_>, counters: &Counters) -> Self {
+        let mut batch = Self::default();
+        let mut fresh: FxHashMap<u64, Slot> = FxHashMap::default();
+        for change in changes {
+            let hash = index::hash(change.key());
+            let encoded = format::encode_header(change.key(), change.lease, &change.validators, &change.body);
+            let length = |head: &[u8]| u32::try_from(head.len() + change.body.len()).ok();
+            let encoded = encoded.and_then(|(head, identity)| Some((length(&head)?, head, identity)));
+            let Some((length, head, identity)) = encoded else {
+                counters.warn_once("a field is too long");
+                continue;
+            };
+            let held = fresh.get(&hash).or_else(|| appender.pack.slots.get(&hash)).copied();
+            let held = held.filter(|held| held.identity == identity && held.length == length);
+            let slot = match held {
+                Some(held) if held.lease == change.lease => continue,
+                Some(held) => Slot { lease: change.lease, ..held },
+                None => {
+                    let offset = appender.end() + batch.documents.len() as u64;
+                    batch.documents.extend_from_slice(&head);
+                    batch.documents.extend_from_slice(&change.body);
+                    batch.written += 1;
+                    Slot { offset, length, identity, lease: change.lease }
+                }
+            };
+            fresh.insert(hash, slot);
+            batch.entries.push((hash, slot));
+        }
+        batch
     }
-    file.seek(SeekFrom::Start(RENEWABLE as u64))?;
-    file.write_all(&lease.block())?;
-    Ok(true)
+}
+
+impl ManifestStore {
+    /// What this process knows of the pack.
+    pub(super) fn copy_of_pack(&self) -> Option<Pack> {
+        self.with_pack(|pack| pack.clone())
+    }
 }
