@@ -8,6 +8,7 @@
 use std::io::Read;
 
 use libdeflater::Decompressor;
+use memmap2::MmapMut;
 
 use crate::TarballProblem;
 
@@ -26,14 +27,17 @@ const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 pub(crate) struct Inflater {
     decompressor: Decompressor,
     buffer: Vec<u8>,
+    /// Of the archive at hand, where it is a large one.
+    large: Option<MmapMut>,
 }
 
-/// Buffers beyond this are given back to the system between packages.
-const KEPT_BUFFER: usize = 4 << 20;
+/// Archives beyond this are inflated into pages of their own, which go back to the system at once: from an allocator
+/// they would come back late, and in part.
+pub(crate) const LARGE: usize = 4 << 20;
 
 impl Inflater {
     pub(crate) fn new() -> Self {
-        Self { decompressor: Decompressor::new(), buffer: Vec::new() }
+        Self { decompressor: Decompressor::new(), buffer: Vec::new(), large: None }
     }
 
     /// The tar archive in `tarball`. What does not start as gzip does is taken for plain tar, as npm takes it.
@@ -43,25 +47,37 @@ impl Inflater {
         }
         let limit = limit_for(tarball.len());
         match self.whole(tarball, limit) {
-            Some(length) => Ok(&self.buffer[..length]),
+            Some(length) => Ok(&self.large.as_deref().unwrap_or(&self.buffer)[..length]),
             None => self.piecewise(tarball, limit),
         }
     }
 
     /// Gives large buffers back.
     pub(crate) fn settle(&mut self) {
-        if self.buffer.capacity() > KEPT_BUFFER {
+        self.large = None;
+        if self.buffer.capacity() > LARGE {
             self.buffer = Vec::new();
         }
     }
 
+    /// Inflates in one go, if the size that the stream states is right; gives that size.
     fn whole(&mut self, tarball: &[u8], limit: u64) -> Option<usize> {
         let hint = size_hint(tarball, limit)?;
-        if self.buffer.len() < hint {
-            self.buffer.resize(hint, 0);
+        self.large = if hint > LARGE { MmapMut::map_anon(hint).ok() } else { None };
+        let output = match &mut self.large {
+            Some(large) => &mut large[..],
+            None => {
+                if self.buffer.len() < hint {
+                    self.buffer.resize(hint, 0);
+                }
+                &mut self.buffer[..hint]
+            }
+        };
+        let done = self.decompressor.gzip_decompress(tarball, output) == Ok(hint);
+        if !done {
+            self.large = None;
         }
-        let length = self.decompressor.gzip_decompress(tarball, &mut self.buffer[..hint]).ok()?;
-        (length == hint).then_some(length)
+        done.then_some(hint)
     }
 
     fn piecewise(&mut self, tarball: &[u8], limit: u64) -> Result<&[u8], TarballProblem> {
@@ -89,11 +105,16 @@ fn limit_for(compressed: usize) -> u64 {
 
 /// The size that the stream says it has, where that is believable and no second member can follow.
 fn size_hint(tarball: &[u8], limit: u64) -> Option<usize> {
-    let isize_bytes: [u8; 4] = tarball.last_chunk().copied()?;
-    let hint = u64::from(u32::from_le_bytes(isize_bytes));
-    let believable = hint > 0 && hint <= limit && hint <= tarball.len() as u64 * DEFLATE_RATIO;
+    let hint = stated_size(tarball)?;
     let single = memchr::memmem::find(&tarball[GZIP_MAGIC.len()..], &GZIP_MAGIC).is_none();
-    (believable && single).then_some(hint as usize)
+    (hint as u64 <= limit && single).then_some(hint)
+}
+
+/// The size that a gzip stream says it has, in bytes, where that is possible at all.
+pub(crate) fn stated_size(tarball: &[u8]) -> Option<usize> {
+    let stated = u32::from_le_bytes(*tarball.last_chunk()?) as usize;
+    let possible = stated > 0 && stated as u64 <= tarball.len() as u64 * DEFLATE_RATIO;
+    (possible && tarball.starts_with(&GZIP_MAGIC)).then_some(stated)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The install itself: the stages in their order, and what passes between them.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -112,7 +113,10 @@ impl InstallRequest {
 
 /// A tree that stands, and whose scripts have not run. The project stays locked as long as it lives.
 pub struct Built {
-    installed: Installed,
+    summary: InstallSummary,
+    /// Where it is another one than the job's.
+    completed: Option<Lockfile>,
+    folders: Vec<PathBuf>,
     job: Arc<Job>,
     rest: RestOfRequest,
 }
@@ -120,12 +124,12 @@ pub struct Built {
 impl Built {
     /// The tree as installed, completed as the request said.
     pub fn tree(&self) -> &Lockfile {
-        &self.installed.tree
+        self.completed.as_ref().unwrap_or(&self.job.tree)
     }
 
     /// What was made, kept and removed; the scripts are not in it yet.
     pub fn summary(&self) -> &InstallSummary {
-        &self.installed.summary
+        &self.summary
     }
 }
 
@@ -229,11 +233,11 @@ impl<S: TarballSource> Installer<S> {
         let (options, worked) = (self.options.clone(), job.clone());
         let finished = blocking(move || {
             finish(&options, &worked, &mut made, &prepared.request)
-                .map(|(tree, folders)| (tree, folders, made, prepared.request))
+                .map(|(completed, folders)| (completed, folders, made, prepared.request))
         });
-        let (tree, folders, made, rest) = finished.await?;
+        let (completed, folders, made, rest) = finished.await?;
         let summary = self.summary(&job, &made);
-        Ok(Built { installed: Installed { summary, tree, folders }, job, rest })
+        Ok(Built { summary, completed, folders, job, rest })
     }
 
     /// Runs the scripts of what was built.
@@ -242,10 +246,13 @@ impl<S: TarballSource> Installer<S> {
     ///
     /// [`InstallError`] when one fails; `node_modules` is whole all the same.
     pub async fn run_scripts(&self, built: Built) -> Result<Installed> {
-        let Built { mut installed, job, rest } = built;
-        let Installed { summary, tree, .. } = &mut installed;
-        summary.scripts_run = self.run_all_scripts(&job, tree, &rest, summary).await?;
-        Ok(installed)
+        let Built { mut summary, completed, folders, job, rest } = built;
+        let tree = completed.as_ref().unwrap_or(&job.tree);
+        summary.scripts_run = self.run_all_scripts(&job, tree, &rest, &mut summary).await?;
+        // Nobody else works on the job any more, so that its tree is taken and not copied.
+        let taken = |job: Arc<Job>| Arc::try_unwrap(job).map_or_else(|job| job.tree.clone(), |job| job.tree);
+        let tree = completed.unwrap_or_else(|| taken(job));
+        Ok(Installed { summary, tree, folders })
     }
 
     fn summary(&self, job: &Job, made: &Made) -> InstallSummary {
@@ -486,7 +493,7 @@ fn finish(
     job: &Job,
     made: &mut Made,
     request: &RestOfRequest,
-) -> Result<(Lockfile, Vec<PathBuf>)> {
+) -> Result<(Option<Lockfile>, Vec<PathBuf>)> {
     let mark = |stage, started: Instant| {
         (options.events)(InstallEvent::StageDone { stage, took: started.elapsed() });
     };
@@ -509,7 +516,11 @@ fn finish(
     let started = Instant::now();
     record::write_hidden(&options.project, job, &tree)?;
     mark(Stage::Record, started);
-    Ok((tree, record::folders(&job.selection)))
+    let completed = match tree {
+        Cow::Owned(completed) => Some(completed),
+        Cow::Borrowed(_) => None,
+    };
+    Ok((completed, record::folders(&job.selection)))
 }
 
 /// Runs what blocks (files, locks) on tokio's threads for that.

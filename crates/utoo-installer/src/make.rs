@@ -15,6 +15,7 @@ use utoo_types::PackageName;
 
 use crate::bins::command_target;
 use crate::events::{EventSink, InstallEvent};
+use crate::facts::PackageFacts;
 use crate::fetch::{Downloads, Obtained, Progress, TaskKey, on_rayon};
 use crate::link::{LinkFailure, Linking, link_package};
 use crate::lock::ModulesLock;
@@ -22,7 +23,7 @@ use crate::place::{Places, Publisher, Staged};
 use crate::plan::{Action, DiskState, Plan, Shape, Step, is_below};
 use crate::select::{Selection, base_of};
 use crate::source::{PackageRequest, TarballSource};
-use crate::store::{PackageIndex, StoreKey, StoredPackage};
+use crate::store::{StoreKey, StoredPackage};
 use crate::{InstallError, Result};
 
 /// Everything that one install works on. It does not change while it runs.
@@ -48,8 +49,8 @@ pub(crate) struct Job {
 pub(crate) struct Made {
     /// Finished packages that still have to be moved to their place.
     staged: FxHashMap<usize, Staged>,
-    /// The index of each package that was made.
-    pub(crate) indexes: FxHashMap<usize, Arc<PackageIndex>>,
+    /// What each package that was made says about itself. (Not its index: those of all packages together are large.)
+    pub(crate) facts: FxHashMap<usize, PackageFacts>,
     /// Packages that were downloaded, here or as a prefetch.
     pub(crate) downloaded: usize,
     /// Packages that the store had.
@@ -61,7 +62,7 @@ struct MadeOne {
     step: usize,
     /// `None` where it is in its place already.
     staged: Option<Staged>,
-    index: Arc<PackageIndex>,
+    facts: PackageFacts,
 }
 
 /// How often a package is fetched again because its entry in the store is damaged.
@@ -91,7 +92,7 @@ pub(crate) async fn make_all<S: TarballSource>(
 
 impl Made {
     fn take(&mut self, one: MadeOne) {
-        self.indexes.insert(one.step, one.index);
+        self.facts.insert(one.step, one.facts);
         if let Some(staged) = one.staged {
             self.staged.insert(one.step, staged);
         }
@@ -193,7 +194,8 @@ fn make_one(job: &Job, at: usize, stored: &StoredPackage) -> Result<MadeOne, Lin
     let step = &job.plan.steps[at];
     let site = job.places.site(&step.location)?;
     let (staged, folder) = job.places.stage(site)?;
-    let commands = commands_in(job, &step.location, stored);
+    let facts = stored.index.facts();
+    let commands = commands_in(job, &step.location, &facts);
     let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
     let mode = if job.allowed.contains(&step.location) { LinkMode::Private } else { job.link_mode };
     let linking = Linking { mode, route: &site.route, commands: &commands };
@@ -207,17 +209,17 @@ fn make_one(job: &Job, at: usize, stored: &StoredPackage) -> Result<MadeOne, Lin
         }
         _ => Some(staged),
     };
-    Ok(MadeOne { step: at, staged, index: stored.index.clone() })
+    Ok(MadeOne { step: at, staged, facts })
 }
 
 /// The files of a package, and of those bundled in it, that are commands.
-fn commands_in(job: &Job, location: &Arc<str>, stored: &StoredPackage) -> Vec<String> {
+fn commands_in(job: &Job, location: &Arc<str>, facts: &PackageFacts) -> Vec<String> {
     let entry = &job.tree.packages[location];
     let own = entry.bin.iter().filter_map(|(_, target)| command_target(target));
     let mut commands: Vec<String> = own.collect();
     if entry.bin.is_empty() {
         // Only a CRLF shebang matters: the store made these executable.
-        commands.extend(stored.index.facts().bin.iter().map(|(_, target)| target.to_string()));
+        commands.extend(facts.bin.iter().map(|(_, target)| target.to_string()));
     }
     if let Some(bundled) = job.bundled.get(location) {
         for inner in bundled {
@@ -279,7 +281,10 @@ pub(crate) fn publish_all(job: &Job, made: &mut Made) -> Result<()> {
             }
             (Action::Add | Action::Change, Shape::Package) => {
                 let Some(staged) = made.staged.remove(&at) else { continue };
-                replace(job, &mut publisher, &staged, at)?;
+                match step.action {
+                    Action::Add => publisher.place(&staged, &step.location)?,
+                    _ => replace(job, &mut publisher, &staged, at)?,
+                }
             }
         }
     }

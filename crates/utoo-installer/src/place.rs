@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 use utoo_fs::{Dir, EntryKind, LinkMemory, LinkRoute};
@@ -27,9 +27,29 @@ const STAGING: &str = ".utoo-staging";
 pub(crate) struct Site {
     /// The folder that holds it.
     pub(crate) folder: Dir,
+    /// The outermost `node_modules` itself.
+    modules: Dir,
+    /// The scopes in it that were opened, by name.
+    scopes: Mutex<FxHashMap<String, Arc<Dir>>>,
     staging: Dir,
     /// What its file system and the store's can do together.
     pub(crate) route: LinkRoute,
+}
+
+impl Site {
+    /// The folder of a scope, made where it is missing. Opened once: most scopes have several packages.
+    fn scope(&self, name: &str) -> Result<Arc<Dir>> {
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scope) = scopes.get(name) {
+            return Ok(scope.clone());
+        }
+        if scopes.len() >= OPEN_PARENTS {
+            scopes.clear();
+        }
+        let scope = Arc::new(self.modules.ensure_dir(name)?);
+        scopes.insert(name.to_owned(), scope.clone());
+        Ok(scope)
+    }
 }
 
 /// All places of one install.
@@ -56,7 +76,8 @@ impl Places {
             // The store may not exist yet; then its nearest ancestor is on its file system.
             let source = store.root().ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
             let route = memory.route(source, staging.path())?;
-            sites.insert(base.into(), Site { folder, staging, route });
+            let scopes = Mutex::default();
+            sites.insert(base.into(), Site { folder, modules, scopes, staging, route });
         }
         Ok(Self { sites, counter: AtomicUsize::new(0) })
     }
@@ -77,11 +98,13 @@ impl Places {
         Ok((Staged(name), folder))
     }
 
-    /// Moves a finished package to a location where nothing is.
+    /// Moves a finished package to a location directly in the outermost `node_modules`, where nothing is.
     pub(crate) fn publish(&self, site: &Site, staged: &Staged, location: &str) -> Result<()> {
-        let (parent, name) = split(location);
-        let parent = site.folder.ensure_dir(parent)?;
-        Ok(site.staging.rename(&staged.0, &parent, name)?)
+        match name_of_location(location).split_once('/') {
+            None => site.staging.rename(&staged.0, &site.modules, name_of_location(location))?,
+            Some((scope, name)) => site.staging.rename(&staged.0, &*site.scope(scope)?, name)?,
+        }
+        Ok(())
     }
 
     /// [`Places::publish`] for many locations in order: the folders on the way are opened once.
@@ -95,8 +118,7 @@ impl Places {
         self.sites.par_iter().try_for_each(|(_, site)| {
             let trash = site.staging.entries()?;
             trash.par_iter().try_for_each(|entry| site.staging.remove_tree(&entry.name).map(drop))?;
-            let modules = site.folder.open_dir("node_modules")?;
-            modules.remove_dir(STAGING)?;
+            site.modules.remove_dir(STAGING)?;
             Ok(())
         })
     }
@@ -110,7 +132,7 @@ impl Drop for Places {
     /// After an error, too, nothing is left behind; what cannot be removed now, the next install removes.
     fn drop(&mut self) {
         for site in self.sites.values() {
-            let _ = site.folder.open_dir("node_modules").map(|modules| modules.remove_tree(STAGING));
+            let _ = site.modules.remove_tree(STAGING);
         }
     }
 }
@@ -118,7 +140,7 @@ impl Drop for Places {
 /// The name of a finished package in its site's staging folder.
 pub(crate) struct Staged(String);
 
-/// How many directories a [`Publisher`] keeps open.
+/// How many directories a [`Publisher`] or a [`Site`] keeps open.
 const OPEN_PARENTS: usize = 128;
 
 /// Moves things to their places, one after the other.

@@ -1,9 +1,10 @@
 //! What an install writes down: the completed tree, and npm's hidden lockfile.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use utoo_fs::Dir;
 use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location};
@@ -31,33 +32,35 @@ pub(crate) fn disown(project: &Dir, folder: &Path, disk: &DiskState, plan: &Plan
     Ok(utoo_fs::write_atomic(folder.join(HIDDEN_LOCKFILE), hidden.to_hidden_text())?)
 }
 
-/// The tree, with what the packages say about themselves where that is asked for and missing.
-pub(crate) fn completed(job: &Job, made: &Made, completion: &Completion) -> Lockfile {
-    let mut tree = job.tree.clone();
+/// The tree, with what the packages say about themselves where that is asked for and missing. Borrowed where nothing is.
+pub(crate) fn completed<'a>(job: &'a Job, made: &Made, completion: &Completion) -> Cow<'a, Lockfile> {
+    let mut tree = Cow::Borrowed(&job.tree);
+    if *completion == Completion::None {
+        return tree;
+    }
     for (at, step) in job.plan.steps.iter().enumerate() {
-        let Some(entry) = tree.packages.get_mut(&step.location) else { continue };
-        if *completion == Completion::None {
-            continue;
-        }
-        let fresh = completion.covers(&step.location);
-        match (made.indexes.get(&at), job.disk.listed.get(&step.location)) {
-            (Some(index), _) => {
-                let facts = index.facts();
-                complete(entry, facts.implied_install_script, facts.license.filter(|_| fresh));
-            }
+        let Some(entry) = job.tree.packages.get(&step.location) else { continue };
+        let (implied_script, license) = match (made.facts.get(&at), job.disk.listed.get(&step.location)) {
+            (Some(facts), _) => (facts.implied_install_script, &facts.license),
             (None, Some(listed)) if step.action == Action::Keep => {
-                let license = listed.license.clone();
-                complete(entry, listed.has_install_script, license.filter(|_| fresh));
+                (listed.has_install_script, &listed.license)
             }
-            _ => {}
+            _ => continue,
+        };
+        let license =
+            license.as_ref().filter(|_| entry.license.is_none() && completion.covers(&step.location));
+        if (implied_script && !entry.has_install_script) || license.is_some() {
+            complete(tree.to_mut(), &step.location, implied_script, license);
         }
     }
     tree
 }
 
-fn complete(entry: &mut Entry, has_install_script: bool, license: Option<Value>) {
-    entry.has_install_script |= has_install_script;
-    entry.license = entry.license.take().or(license);
+fn complete(tree: &mut Lockfile, location: &Arc<str>, implied_script: bool, license: Option<&Value>) {
+    if let Some(entry) = tree.packages.get_mut(location) {
+        entry.has_install_script |= implied_script;
+        entry.license = entry.license.take().or_else(|| license.cloned());
+    }
 }
 
 /// The commands of everything that is on disk. Those of a package whose entry names none come from the package itself.
@@ -76,13 +79,13 @@ pub(crate) fn commands<'a>(
                 (bin, Some(project.join(target)))
             }
             _ if !entry.bin.is_empty() => (entry.bin.clone(), None),
-            _ => match (made.indexes.get(&at), job.disk.listed.get(&step.location)) {
-                (Some(index), _) => (index.facts().bin, None),
+            _ => match (made.facts.get(&at), job.disk.listed.get(&step.location)) {
+                (Some(facts), _) => (facts.bin.clone(), None),
                 (None, Some(listed)) => (listed.bin.clone(), None),
                 (None, None) => continue,
             },
         };
-        let is_known = made.indexes.contains_key(&at) || linked_folder.is_some();
+        let is_known = made.facts.contains_key(&at) || linked_folder.is_some();
         if !bin.is_empty() || !is_known {
             commands.push(Commands { location: &step.location, bin, linked_folder });
         }
@@ -100,47 +103,39 @@ pub(crate) fn touched(plan: &Plan) -> Vec<Arc<str>> {
 /// Writes the list of what is on disk, if it is not what is there already. It is written after all folders were made, so
 /// that it is newer than each of them: npm takes an older one for outdated.
 pub(crate) fn write_hidden(project: &Path, job: &Job, tree: &Lockfile) -> Result<()> {
-    let mut hidden = Lockfile {
-        name: tree.name.clone(),
-        version: tree.version.clone(),
-        extra: tree.extra.clone(),
-        format: tree.format.clone(),
-        ..Lockfile::default()
-    };
     let targets: FxHashSet<&str> = tree
         .packages
         .iter()
         .filter(|(location, entry)| entry.link && job.selection.wanted.contains(*location))
         .filter_map(|(_, entry)| entry.resolved.as_deref())
         .collect();
-    for (location, entry) in &tree.packages {
-        let is_there = match is_in_modules(location) {
-            true => job.selection.wanted.contains(location),
-            false => targets.contains(&**location),
-        };
-        if is_there {
-            hidden.packages.insert(location.clone(), entry.clone());
-        }
-    }
+    let is_there = |location: &str| match is_in_modules(location) {
+        true => job.selection.wanted.contains(location),
+        false => targets.contains(location),
+    };
     // What the install was not about is listed as it was.
+    let mut others = FxHashMap::<&str, &Entry>::default();
     for step in job.plan.with(Action::Keep).filter(|step| !job.selection.touches(&step.location)) {
         let Some(entry) = job.disk.listed.get(&step.location) else { continue };
-        hidden.packages.insert(step.location.clone(), entry.clone());
-        let folder = entry.resolved.as_ref().filter(|_| entry.link);
-        let folder = folder.and_then(|folder| job.disk.hidden.packages.get_key_value(folder));
-        if let Some((location, entry)) =
-            folder.filter(|(location, _)| !hidden.packages.contains_key(*location))
-        {
-            hidden.packages.insert(location.clone(), entry.clone());
-        }
+        others.insert(&step.location, entry);
+        let folder = entry.resolved.as_ref().filter(|folder| entry.link && !is_there(folder));
+        others.extend(
+            folder
+                .and_then(|folder| job.disk.hidden.packages.get_key_value(folder))
+                .map(|(location, entry)| (&**location, entry)),
+        );
     }
+    let listed = tree.packages.iter().map(|(location, entry)| (&**location, entry));
+    let listed = listed.filter(|(location, _)| is_there(location) && !others.contains_key(location));
+    let mut hidden: Vec<_> = listed.collect();
+    hidden.extend(others);
     let path = project.join(HIDDEN_LOCKFILE);
-    if hidden.packages.is_empty() && job.disk.found.is_empty() {
+    if hidden.is_empty() && job.disk.found.is_empty() {
         // npm writes none where there was nothing and there is to be nothing.
         job.project.remove_file(HIDDEN_LOCKFILE)?;
         return Ok(());
     }
-    let text = hidden.to_hidden_text();
+    let text = tree.to_hidden_text_with(hidden);
     let unchanged = job.plan.is_empty() && std::fs::read(&path).is_ok_and(|there| there == text.as_bytes());
     if unchanged {
         return Ok(());

@@ -22,19 +22,31 @@ impl Lockfile {
     /// [`lockfile_version`](Lockfile::lockfile_version): `dependencies` in version 1, both in version 2, `packages` from
     /// version 3 on.
     pub fn to_text(&self) -> String {
-        self.print(self.lockfile_version, |_| true)
+        self.print(self.lockfile_version, self.entries())
     }
 
     /// The document as npm 11 writes it to `node_modules/.package-lock.json`: without the root, and always in version 3.
     /// What else is not on the disk (optional packages for other platforms, links' folders outside) is for the caller to
-    /// leave out.
+    /// leave out, with [`Lockfile::to_hidden_text_with`].
     pub fn to_hidden_text(&self) -> String {
-        self.print(CURRENT_VERSION, |location| !location.is_empty())
+        self.to_hidden_text_with(self.entries())
     }
 
-    fn print(&self, version: u32, is_written: impl Fn(&str) -> bool) -> String {
-        let entries = self.packages.iter().filter(|(location, _)| is_written(location));
-        let mut entries: Vec<_> = entries.map(|(location, entry)| (&**location, entry)).collect();
+    /// [`Lockfile::to_hidden_text`] of these entries in the place of the lockfile's own; they need no order, but each
+    /// location may come only once.
+    pub fn to_hidden_text_with<'a>(
+        &'a self,
+        entries: impl IntoIterator<Item = (&'a str, &'a Entry)>,
+    ) -> String {
+        self.print(CURRENT_VERSION, entries.into_iter().filter(|(location, _)| !location.is_empty()))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.packages.iter().map(|(location, entry)| (&**location, entry))
+    }
+
+    fn print<'a>(&'a self, version: u32, entries: impl IntoIterator<Item = (&'a str, &'a Entry)>) -> String {
+        let mut entries: Vec<_> = entries.into_iter().collect();
         // Sorted already where it was read, and then one pass.
         entries.sort_by(|(a, _), (b, _)| text_order(a, b));
         let mut members = vec![("lockfileVersion", Member::Version(version))];

@@ -83,13 +83,14 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let resolved =
         resolve::resolve(context, (&inputs, &project), refresh, (&manifests, ahead), &progress).await?;
     let mut tree = resolved.lockfile;
+    registry.store_behind();
     save::settle_specs(context, &mut inputs, &edits, &mut tree);
     save::settle_document(context, &inputs, project.lock.as_ref(), &mut tree);
     if dry {
         return Ok(summary::resolved_only(&tree, &registry, save::Saved::default(), &context.started));
     }
     if only_lock {
-        let saved = save::save(context, &inputs, tree.clone())?;
+        let saved = save::save(context, &inputs, &tree)?;
         registry.flush();
         return Ok(summary::resolved_only(&tree, &registry, saved, &context.started));
     }
@@ -103,7 +104,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     };
     let built = fill(&installer, request, &progress).await?;
     // Before the scripts, as npm: what was resolved is not lost when one of them fails.
-    let saved = save::save(context, &inputs, built.tree().clone())?;
+    let saved = save::save(context, &inputs, built.tree())?;
     let installed = installer.run_scripts(built).await?;
     let unsaved = match edits.is_empty() || context.config.save().save {
         true => Unsaved::Nothing,

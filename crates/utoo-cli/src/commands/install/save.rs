@@ -1,5 +1,6 @@
 //! package.json and the lockfile, written last and only where they changed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use utoo_config::SaveSettings;
@@ -89,7 +90,7 @@ fn spec_to_save(spec: &Spec, version: Option<&Version>, settings: &SaveSettings)
 }
 
 /// Writes what has changed. With `--no-save` neither is touched, as npm leaves both; but `update` writes the lockfile.
-pub(super) fn save(context: &Context, inputs: &Inputs, tree: Lockfile) -> CliResult<Saved> {
+pub(super) fn save(context: &Context, inputs: &Inputs, tree: &Lockfile) -> CliResult<Saved> {
     let mut saved = Saved::default();
     if !writes_lock(context) {
         return Ok(saved);
@@ -140,12 +141,15 @@ pub(super) fn settle_document(
     }
 }
 
-pub(super) fn lockfile_text(context: &Context, mut tree: Lockfile) -> String {
-    if context.config.lock().omit_lockfile_registry_resolved {
-        omit_resolved(context, &mut tree);
+/// The text that the lockfile of this tree gets.
+pub(super) fn lockfile_text(context: &Context, tree: &Lockfile) -> String {
+    let settings = context.config.lock();
+    let mut tree = Cow::Borrowed(tree);
+    if settings.omit_lockfile_registry_resolved {
+        omit_resolved(context, tree.to_mut());
     }
-    if !context.config.lock().format_package_lock {
-        tree.format = Format::compact();
+    if !settings.format_package_lock {
+        tree.to_mut().format = Format::compact();
     }
     tree.to_text()
 }

@@ -30,7 +30,7 @@ pub(crate) fn shrinkwrap(context: &Context) -> CliResult<Done> {
     save::settle_document(context, &inputs, before.as_ref(), &mut tree);
     let path = context.root().join(SHRINKWRAP);
     let packages = super::count(&tree);
-    save::write(&path, &save::lockfile_text(context, tree))?;
+    save::write(&path, &save::lockfile_text(context, &tree))?;
     let renamed = inputs.lock_text.is_some() && inputs.lock_path != path;
     if renamed {
         std::fs::remove_file(&inputs.lock_path)
