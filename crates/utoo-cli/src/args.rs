@@ -78,10 +78,39 @@ pub(crate) enum Command {
     Ls { names: Vec<String> },
     /// Say why packages are where they are.
     Explain { packages: Vec<String> },
+    /// Allow install scripts of dependencies.
+    ApproveScripts { names: Vec<String> },
+    /// Deny install scripts of dependencies.
+    DenyScripts { names: Vec<String> },
+    /// List install scripts that don't run.
+    IgnoredScripts,
+    /// Run install scripts once more.
+    Rebuild { names: Vec<String> },
+    /// Look after the packages in the cache.
+    Store { action: StoreAction },
+    /// Look after the cache.
+    Cache { action: CacheAction },
     /// Remove the cache.
     Clean,
     /// Print a completion script.
     Completions { shell: clap_complete::Shell },
+}
+
+/// What `utoo store` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreAction {
+    Verify,
+    Prune,
+    Path,
+}
+
+/// What `utoo cache` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CacheAction {
+    Verify,
+    Clean,
+    Ls,
+    Path,
 }
 
 impl Command {
@@ -99,6 +128,12 @@ impl Command {
             Self::Run { .. } => "run",
             Self::Ls { .. } => "ls",
             Self::Explain { .. } => "explain",
+            Self::ApproveScripts { .. } => "approve-scripts",
+            Self::DenyScripts { .. } => "deny-scripts",
+            Self::IgnoredScripts => "ignored-scripts",
+            Self::Rebuild { .. } => "rebuild",
+            Self::Store { .. } => "store",
+            Self::Cache { .. } => "cache",
             Self::Clean => "clean",
             Self::Completions { .. } => "completions",
         }
@@ -173,6 +208,21 @@ fn invocation(found: &ArgMatches, mut flags: Vec<(String, String)>) -> Parsed {
         "run" => Command::Run { script: below.get_one::<String>("script").cloned(), args: texts("args") },
         "ls" => Command::Ls { names: texts("names") },
         "explain" => Command::Explain { packages: texts("packages") },
+        "approve-scripts" => Command::ApproveScripts { names: texts("names") },
+        "deny-scripts" => Command::DenyScripts { names: texts("names") },
+        "ignored-scripts" => Command::IgnoredScripts,
+        "rebuild" => Command::Rebuild { names: texts("names") },
+        "store" => match below.get_one::<String>("action").map(String::as_str) {
+            Some("verify") => Command::Store { action: StoreAction::Verify },
+            Some("prune") => Command::Store { action: StoreAction::Prune },
+            _ => Command::Store { action: StoreAction::Path },
+        },
+        "cache" => match below.get_one::<String>("action").map(String::as_str) {
+            Some("verify") => Command::Cache { action: CacheAction::Verify },
+            Some("clean") => Command::Cache { action: CacheAction::Clean },
+            Some("ls" | "list") => Command::Cache { action: CacheAction::Ls },
+            _ => Command::Cache { action: CacheAction::Path },
+        },
         "clean" => Command::Clean,
         "completions" => match below.get_one::<clap_complete::Shell>("shell") {
             Some(shell) => Command::Completions { shell: *shell },

@@ -1,17 +1,22 @@
 //! One module for each command. Each takes the context and gives what to show.
 
+mod cache;
 mod clean;
 mod completions;
 mod conflict;
 mod explain;
 mod install;
 mod ls;
+mod rebuild;
 mod run;
+mod scripts;
+mod store;
 
 use crate::args::Command;
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
 use crate::output::Done;
+use scripts::Decision;
 
 /// Does what the command says.
 pub(crate) fn execute(context: &Context) -> CliResult<Done> {
@@ -28,6 +33,12 @@ pub(crate) fn execute(context: &Context) -> CliResult<Done> {
         Command::Run { script: None, .. } => run::list(context),
         Command::Ls { names } => ls::ls(context, names),
         Command::Explain { packages } => explain::explain(context, packages),
+        Command::ApproveScripts { names } => scripts::decide(context, Decision::Approve, names),
+        Command::DenyScripts { names } => scripts::decide(context, Decision::Deny, names),
+        Command::IgnoredScripts => scripts::ignored(context),
+        Command::Rebuild { names } => rebuild::rebuild(context, names),
+        Command::Store { action } => store::store(context, *action),
+        Command::Cache { action } => cache::cache(context, *action),
         Command::Clean => clean::clean(context),
         Command::Completions { shell } => Ok(completions::completions(*shell)),
     }

@@ -84,9 +84,17 @@ pub(crate) struct CliError {
 struct More {
     /// What is behind it, where one line does not tell.
     sections: Vec<Section>,
-    /// For programs.
+    /// For programs. `output`, what a script wrote and nobody has seen, is shown to people too.
     details: Map<String, Value>,
 }
+
+/// What to do about a dependency of a dependency that is in no registry.
+pub(crate) const EXOTIC_HINT: &str = "name it in package.json yourself (overrides count), or let dependencies take \
+    what they like from git, URLs and files with block-exotic-subdeps=false in .npmrc";
+
+/// What to do about an address that only the lockfile knows.
+pub(crate) const FOREIGN_HINT: &str = "where you trust that host, put its name into trusted-registries of your own \
+    ~/.npmrc; a dependency of a dependency on a URL needs block-exotic-subdeps=false";
 
 /// What every command gives: what to show on success, or an error.
 pub(crate) type CliResult<T> = Result<T, CliError>;
@@ -126,6 +134,11 @@ impl CliError {
     /// What is behind it, where one line does not tell.
     pub(crate) fn sections(&self) -> &[Section] {
         &self.more.sections
+    }
+
+    /// What a script wrote that failed, where nobody has seen it yet.
+    pub(crate) fn output(&self) -> Option<&str> {
+        self.more.details.get("output").and_then(Value::as_str)
     }
 
     /// Adds the error's sources as causes.

@@ -1,9 +1,9 @@
 //! Scripts: what the installer's runner needs to know of this command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use utoo_config::{Config, Layer};
-use utoo_installer::{ScriptCall, ScriptEnd, ScriptOutput, ScriptRunner, ScriptSetup};
+use utoo_installer::{NodeGyp, ScriptCall, ScriptEnd, ScriptOutput, ScriptRunner, ScriptSetup};
 
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
@@ -19,9 +19,10 @@ pub(crate) fn runner(context: &Context) -> ScriptRunner {
         execpath: std::env::current_exe().unwrap_or_default(),
         node: find_node(path),
         command: context.command.name().to_owned(),
-        config: configuration(&context.config),
+        config: configuration(&context.config, context.env.get("HOME").map(Path::new)),
         shell: scripts.script_shell.clone(),
         node_options: scripts.node_options.clone(),
+        node_gyp: node_gyp(path, context.config.cache_dir()),
     })
 }
 
@@ -48,10 +49,12 @@ pub(crate) async fn run(
     let call = ScriptCall {
         folder: &package.folder,
         package_json: &package_json,
+        locked: &[],
         event,
         command,
         arguments,
         output: output(context),
+        timeout: None,
     };
     let end = runner.run(&call).await?;
     if end.is_success() {
@@ -77,8 +80,47 @@ pub(crate) fn find_node(path: &str) -> Option<PathBuf> {
     std::env::split_paths(path).map(|folder| folder.join("node")).find(|node| node.is_file())
 }
 
+/// The node-gyp that npm brings, where npm is installed, with a command that runs it in the cache. Packages with native
+/// code count on a command `node-gyp` that is nowhere else.
+fn node_gyp(path: &str, cache: &Path) -> Option<NodeGyp> {
+    let npm = std::env::split_paths(path).map(|folder| folder.join("npm")).find(|npm| npm.is_file())?;
+    let npm = npm.canonicalize().ok()?;
+    // npm's command is `bin/npm-cli.js` in its package; distributions may keep the two apart.
+    let script = npm
+        .ancestors()
+        .skip(2)
+        .take(3)
+        .flat_map(|above| [above.to_owned(), above.join("lib/node_modules/npm")])
+        .map(|package| package.join("node_modules/node-gyp/bin/node-gyp.js"))
+        .find(|script| script.is_file())?;
+    let bin = cache.join(NODE_GYP_BIN);
+    let command = bin.join("node-gyp");
+    if std::fs::read(&command).ok().as_deref() != Some(NODE_GYP.as_bytes()) {
+        write_command(&bin, &command).ok()?;
+    }
+    Some(NodeGyp { script, bin })
+}
+
+/// The folder of the command, in the cache.
+pub(crate) const NODE_GYP_BIN: &str = "node-gyp-bin";
+
+const NODE_GYP: &str = "#!/bin/sh\nexec \"${npm_node_execpath:-node}\" \"$npm_config_node_gyp\" \"$@\"\n";
+
+/// Executable before it has its name, so that nobody finds half a command.
+fn write_command(bin: &Path, command: &Path) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::create_dir_all(bin)?;
+    let temporary = bin.join(format!("node-gyp.{}", std::process::id()));
+    let mut file =
+        std::fs::File::options().write(true).create(true).truncate(true).mode(0o755).open(&temporary)?;
+    file.write_all(NODE_GYP.as_bytes())?;
+    drop(file);
+    std::fs::rename(&temporary, command)
+}
+
 /// `npm_config_*` for tools that ask for it, without credentials.
-fn configuration(config: &Config) -> Vec<(String, String)> {
+fn configuration(config: &Config, home: Option<&Path>) -> Vec<(String, String)> {
     // Those that would change what a nested command is about.
     const OWN: [&str; 6] =
         ["workspace", "workspaces", "include-workspace-root", "if-present", "json", "min-release-age"];
@@ -86,6 +128,11 @@ fn configuration(config: &Config) -> Vec<(String, String)> {
         ("user-agent".to_owned(), config.network().user_agent.clone()),
         ("local-prefix".to_owned(), config.prefix().to_string_lossy().into_owned()),
     ];
+    // Tools that download what they need keep it where npm would (prebuild-install) and read the user's file.
+    if let Some(home) = home {
+        variables.push(("cache".to_owned(), home.join(".npm").to_string_lossy().into_owned()));
+        variables.push(("userconfig".to_owned(), home.join(".npmrc").to_string_lossy().into_owned()));
+    }
     for key in config.public_keys() {
         if OWN.contains(&key) || key.starts_with('@') {
             continue;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use url::Url;
+use utoo_types::RegistryHosts;
 
 use crate::credentials::{CredentialTable, Credentials, WithheldCredentials};
 use crate::error::{ConfigError, Origin, Warning};
@@ -18,7 +19,7 @@ use crate::settings::{
     WorkspaceSettings,
 };
 use crate::sources::{Sources, invalid};
-use crate::trust::TrustedHosts;
+use crate::trust::{TrustedHosts, registry_hosts};
 use crate::{keys, value};
 
 /// What a configuration is loaded from. Nothing else is looked at but the files that these name.
@@ -46,6 +47,7 @@ struct Inner {
     project: Project,
     registry: Url,
     scopes: BTreeMap<String, Url>,
+    registry_hosts: RegistryHosts,
     credentials: CredentialTable,
     warnings: Vec<Warning>,
     network: Network,
@@ -109,6 +111,12 @@ impl Config {
     /// The registries of scopes, by scope with its `@`.
     pub fn scoped_registries(&self) -> impl Iterator<Item = (&str, &Url)> {
         self.0.scopes.iter().map(|(scope, url)| (scope.as_str(), url))
+    }
+
+    /// The hosts of the registries that are configured.
+    #[must_use]
+    pub fn registry_hosts(&self) -> &RegistryHosts {
+        &self.0.registry_hosts
     }
 
     /// What to send with a request: the credentials of the longest path of the URL that has any.
@@ -313,6 +321,7 @@ fn type_all(sources: Sources, project: Project, options: &LoadOptions) -> Result
     let registry = registries.without_credentials(registry);
     let started_in = project.workspace.as_ref().map(|path| path.to_string_lossy().into_owned());
     Ok(Inner {
+        registry_hosts: registry_hosts(scopes.values().chain([&registry]), &trusted),
         registry,
         scopes,
         warnings,

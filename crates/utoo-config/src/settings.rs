@@ -2,6 +2,7 @@
 //! says of them; only what differs or surprises is noted.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use utoo_types::Omit;
 
@@ -26,6 +27,9 @@ pub struct ResolveSettings {
     pub install_links: bool,
     /// `engine-strict`
     pub engine_strict: bool,
+    /// `block-exotic-subdeps`, utoo's own, named as pnpm's: whether only the project itself may ask for what is in no
+    /// registry. On unless it is turned off.
+    pub block_exotic_subdeps: bool,
     /// `tag`: the dist-tag meant by a name alone.
     pub tag: String,
     /// `before`, in milliseconds since 1970.
@@ -142,6 +146,20 @@ pub struct ScriptSettings {
     pub node_options: Option<String>,
     /// `if-present`
     pub if_present: bool,
+    /// `allow-scripts` of files and environment: packages whose install scripts may run. Counts where package.json has
+    /// no `allowScripts` of its own.
+    pub allow_scripts: Vec<String>,
+    /// `allow-scripts-pin`: whether an approval holds for the installed version only.
+    pub allow_scripts_pin: bool,
+    /// `allow-scripts-pending`: whether `approve-scripts` only lists.
+    pub allow_scripts_pending: bool,
+    /// `strict-allow-scripts`
+    pub strict_allow_scripts: bool,
+    /// `dangerously-allow-all-scripts`
+    pub dangerously_allow_all_scripts: bool,
+    /// `script-timeout`, in milliseconds: how long one script of an install may take. utoo's own key; nothing and 0 are
+    /// no bound.
+    pub script_timeout: Option<Duration>,
 }
 
 /// Which workspaces a command is about.
@@ -217,6 +235,7 @@ impl ResolveSettings {
             install_strategy: install_strategy(sources)?,
             install_links: sources.boolean("install-links", false)?,
             engine_strict: sources.boolean("engine-strict", false)?,
+            block_exotic_subdeps: sources.boolean("block-exotic-subdeps", true)?,
             tag: sources.text("tag").filter(|tag| !tag.is_empty()).unwrap_or_else(|| "latest".to_owned()),
             before: sources.date("before")?,
             min_release_age: sources.number("min-release-age")?,
@@ -344,8 +363,18 @@ impl ScriptSettings {
             script_shell: nonempty(sources, "script-shell"),
             node_options: nonempty(sources, "node-options"),
             if_present: sources.boolean("if-present", false)?,
+            allow_scripts: sources.list("allow-scripts"),
+            allow_scripts_pin: sources.boolean("allow-scripts-pin", true)?,
+            allow_scripts_pending: sources.boolean("allow-scripts-pending", false)?,
+            strict_allow_scripts: sources.boolean("strict-allow-scripts", false)?,
+            dangerously_allow_all_scripts: sources.boolean("dangerously-allow-all-scripts", false)?,
+            script_timeout: sources.number("script-timeout")?.and_then(milliseconds),
         })
     }
+}
+
+fn milliseconds(number: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(number / 1000.0).ok().filter(|time| !time.is_zero())
 }
 
 impl WorkspaceSettings {

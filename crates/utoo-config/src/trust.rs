@@ -20,6 +20,7 @@
 use std::collections::BTreeSet;
 
 use url::{Position, Url};
+use utoo_types::RegistryHosts;
 
 use crate::error::ConfigError;
 use crate::layers::Layer;
@@ -87,6 +88,14 @@ fn untrusted(key: &str, found: Found<'_>) -> ConfigError {
         key: key.to_owned(),
         variable: found.setting.used.first().map(|used| used.name.clone()).unwrap_or_default(),
     }
+}
+
+/// The hosts of these registries, and those that the user's own layers name otherwise.
+pub(crate) fn registry_hosts<'a>(
+    registries: impl Iterator<Item = &'a Url>,
+    trusted: &TrustedHosts,
+) -> RegistryHosts {
+    RegistryHosts::new(registries.map(host_of_url).chain(trusted.0.iter().cloned()))
 }
 
 fn host_of_url(url: &Url) -> String {

@@ -97,6 +97,30 @@ pub enum InstallError {
         /// The end of what it wrote, both streams, where it was captured.
         output: String,
     },
+    /// `strict-allow-scripts`, and packages whose install scripts nobody has reviewed.
+    #[error("{} have install scripts that allowScripts says nothing of", packages.join(", "))]
+    UnreviewedScripts {
+        /// `name@version` of each.
+        packages: Vec<String>,
+    },
+    /// A package from a repository, URL, file or folder that only another dependency asks for.
+    #[error("{package} comes from {resolved}, which a dependency asks for and not the project")]
+    ExoticSubdep {
+        /// The key under `packages`.
+        location: Arc<str>,
+        /// `name@version`.
+        package: String,
+        /// Where it would come from.
+        resolved: Arc<str>,
+        /// Locations of those that depend on it.
+        required_by: Vec<Arc<str>>,
+    },
+    /// A signal that ends the process came while scripts were running; they were killed.
+    #[error("interrupted by signal {signal} while scripts were running")]
+    Interrupted {
+        /// Its number.
+        signal: i32,
+    },
     /// The task that did the work is gone: the runtime is shutting down.
     #[error("the install was cancelled while {package} was on its way")]
     Cancelled {
@@ -118,6 +142,9 @@ impl InstallError {
             Self::Fs(error) => error.code(),
             Self::Io { source, .. } => io_code(source),
             Self::Script { .. } => "ELIFECYCLE",
+            Self::UnreviewedScripts { .. } => "ESTRICTALLOWSCRIPTS",
+            Self::ExoticSubdep { .. } => "EEXOTICSUBDEP",
+            Self::Interrupted { .. } => "EINTR",
             Self::Cancelled { .. } => "ECANCELED",
         }
     }

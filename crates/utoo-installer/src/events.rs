@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::InstallError;
+use crate::policy::SkipReason;
+
 /// Something happened. Sent from worker threads, in no order between packages; the receiver must be quick.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -75,7 +78,7 @@ pub enum Stage {
 pub type EventSink = Arc<dyn Fn(InstallEvent) + Send + Sync>;
 
 /// What an install did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct InstallSummary {
     /// Packages and links that are there now and were not.
     pub added: usize,
@@ -93,8 +96,11 @@ pub struct InstallSummary {
     pub downloaded_bytes: u64,
     /// Packages of the tree that are not on disk: omitted, or not for this platform.
     pub left_out: usize,
-    /// Packages that wanted to run a script when they were installed and were not allowed to, in order of location.
+    /// Packages that wanted to run a script when they were installed and did not, in order of location; of those that
+    /// were there before, the ones that nobody has reviewed.
     pub scripts_skipped: Vec<SkippedScript>,
+    /// Optional packages that were taken out because a script of theirs failed.
+    pub failed_optional: Vec<FailedOptional>,
     /// Lifecycle scripts that ran.
     pub scripts_run: usize,
 }
@@ -106,4 +112,17 @@ pub struct SkippedScript {
     pub location: Arc<str>,
     /// `name@version`.
     pub package: String,
+    /// Why.
+    pub reason: SkipReason,
+    /// What would have run: event and command line.
+    pub scripts: Vec<(String, String)>,
+}
+
+/// An optional package that is not installed because one of its scripts failed.
+#[derive(Debug, Clone)]
+pub struct FailedOptional {
+    /// `name@version`.
+    pub package: String,
+    /// How.
+    pub error: InstallError,
 }

@@ -3,24 +3,28 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use utoo_fs::{Dir, LinkMode};
 use utoo_lockfile::Lockfile;
 use utoo_types::{Manifest, Omit};
 
-use crate::events::{EventSink, InstallEvent, InstallSummary, SkippedScript, Stage};
+use crate::events::{EventSink, InstallEvent, InstallSummary, Stage};
 use crate::fetch::{Downloads, Limits};
-use crate::lifecycle::{DenyAll, Lifecycle, RootScripts, ScriptCandidate, ScriptPolicy, Verdict};
+use crate::lifecycle::RootScripts;
 use crate::lock::ModulesLock;
 use crate::make::{Job, Made};
 use crate::plan::{Action, Plan, Shape, plan};
+use crate::policy::Policy;
+use crate::ran::Ran;
 use crate::scripts::{ScriptOutput, ScriptRunner};
-use crate::select::{Fitness, Scope, Selection, base_of, is_in_modules, label_of, select};
+use crate::select::{Fitness, Scope, Selection, base_of, select};
 use crate::source::{PackageRequest, TarballSource};
 use crate::store::{Store, StoredPackage};
-use crate::{InstallError, Result, bins, disk, make, place, record, state};
+use crate::{InstallError, Result, bins, disk, gate, make, place, record, state};
+
+mod run;
 
 /// What an [`Installer`] works on and with.
 #[derive(Clone)]
@@ -39,10 +43,14 @@ pub struct InstallerOptions {
     pub bin_links: BinLinks,
     /// Runs lifecycle scripts; `None` for `--ignore-scripts`.
     pub scripts: Option<ScriptRunner>,
-    /// Where the output of lifecycle scripts goes.
+    /// Where the output of the project's own lifecycle scripts goes.
     pub script_output: ScriptOutput,
-    /// Decides on scripts of dependencies.
-    pub script_policy: Arc<dyn ScriptPolicy>,
+    /// Where the output of dependencies' scripts goes; one at a time where that is the terminal.
+    pub dependency_output: ScriptOutput,
+    /// How long one lifecycle script may take.
+    pub script_timeout: Option<Duration>,
+    /// Decides on what packages may do.
+    pub policy: Arc<Policy>,
     /// How much may be under way at once.
     pub limits: Limits,
     /// Hears what happens.
@@ -61,7 +69,9 @@ impl InstallerOptions {
             bin_links: BinLinks::default(),
             scripts: None,
             script_output: ScriptOutput::Capture,
-            script_policy: Arc::new(DenyAll),
+            dependency_output: ScriptOutput::Capture,
+            script_timeout: None,
+            policy: Arc::default(),
             limits: Limits::default(),
             events: Arc::new(|_| {}),
         }
@@ -95,6 +105,18 @@ pub struct InstallRequest {
     pub workspaces: Vec<Arc<str>>,
     /// Which scripts of the project run.
     pub root_scripts: RootScripts,
+    /// Which packages run their install scripts again.
+    pub rebuild: Rebuild,
+}
+
+/// Which installed packages run their install scripts again, where the policy lets them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Rebuild {
+    /// Those that have not run them yet.
+    #[default]
+    Pending,
+    /// These locations too.
+    Also(FxHashSet<Arc<str>>),
 }
 
 impl InstallRequest {
@@ -107,6 +129,7 @@ impl InstallRequest {
             completion: Completion::None,
             workspaces: Vec::new(),
             root_scripts: RootScripts::default(),
+            rebuild: Rebuild::default(),
         }
     }
 }
@@ -118,6 +141,7 @@ pub struct Built {
     completed: Option<Lockfile>,
     folders: Vec<PathBuf>,
     job: Arc<Job>,
+    made: Made,
     rest: RestOfRequest,
 }
 
@@ -224,7 +248,11 @@ impl<S: TarballSource> Installer<S> {
     pub async fn build(&self, request: InstallRequest) -> Result<Built> {
         let started = Instant::now();
         let options = self.options.clone();
-        let prepared = blocking(move || Prepared::new(&options, request)).await?;
+        let prepared = blocking(move || {
+            let lock = Prepared::lock(&options)?;
+            Prepared::new(&options, request, lock)
+        });
+        let prepared = prepared.await?;
         self.stage_done(Stage::Plan, started);
         let started = Instant::now();
         let job = Arc::new(prepared.job);
@@ -237,22 +265,7 @@ impl<S: TarballSource> Installer<S> {
         });
         let (completed, folders, made, rest) = finished.await?;
         let summary = self.summary(&job, &made);
-        Ok(Built { summary, completed, folders, job, rest })
-    }
-
-    /// Runs the scripts of what was built.
-    ///
-    /// # Errors
-    ///
-    /// [`InstallError`] when one fails; `node_modules` is whole all the same.
-    pub async fn run_scripts(&self, built: Built) -> Result<Installed> {
-        let Built { mut summary, completed, folders, job, rest } = built;
-        let tree = completed.as_ref().unwrap_or(&job.tree);
-        summary.scripts_run = self.run_all_scripts(&job, tree, &rest, &mut summary).await?;
-        // Nobody else works on the job any more, so that its tree is taken and not copied.
-        let taken = |job: Arc<Job>| Arc::try_unwrap(job).map_or_else(|job| job.tree.clone(), |job| job.tree);
-        let tree = completed.unwrap_or_else(|| taken(job));
-        Ok(Installed { summary, tree, folders })
+        Ok(Built { summary, completed, folders, job, made, rest })
     }
 
     fn summary(&self, job: &Job, made: &Made) -> InstallSummary {
@@ -266,51 +279,8 @@ impl<S: TarballSource> Installer<S> {
             downloaded: made.downloaded,
             downloaded_bytes: self.downloads.bytes(),
             left_out: job.selection.left_out.len(),
-            scripts_skipped: Vec::new(),
-            scripts_run: 0,
+            ..InstallSummary::default()
         }
-    }
-
-    async fn run_all_scripts(
-        &self,
-        job: &Job,
-        tree: &Lockfile,
-        request: &RestOfRequest,
-        summary: &mut InstallSummary,
-    ) -> Result<usize> {
-        let started = Instant::now();
-        let mut allowed = Vec::new();
-        for step in job.plan.steps.iter().filter(|step| matches!(step.action, Action::Add | Action::Change)) {
-            let Some(entry) = tree.get(&step.location).filter(|entry| entry.has_install_script) else {
-                continue;
-            };
-            if job.allowed.contains(&step.location) {
-                allowed.push(self.options.project.join(&*step.location));
-            } else {
-                let package = label_of(&step.location, entry);
-                summary.scripts_skipped.push(SkippedScript { location: step.location.clone(), package });
-            }
-        }
-        let Some(runner) = &self.options.scripts else { return Ok(0) };
-        let options = &*self.options;
-        let output = options.script_output;
-        let mut lifecycle = Lifecycle { runner, output, events: &options.events, run: 0 };
-        lifecycle.dependencies(&allowed).await?;
-        let inside = |location: &&Arc<str>| utoo_fs::check_relative(location).is_ok();
-        let workspaces: Vec<_> = request
-            .workspaces
-            .iter()
-            .filter(inside)
-            .map(|location| options.project.join(&**location))
-            .collect();
-        lifecycle.workspaces(&workspaces).await?;
-        if lifecycle.run > 0 {
-            // Scripts may have written into package folders: the list has to be newer than all of them.
-            state::touch_hidden(&options.project)?;
-        }
-        lifecycle.root(&options.project, request.root_scripts, !job.plan.is_empty()).await?;
-        self.stage_done(Stage::Scripts, started);
-        Ok(lifecycle.run)
     }
 
     fn stage_done(&self, stage: Stage, started: Instant) {
@@ -329,6 +299,8 @@ impl<S> Drop for Installer<S> {
 
 /// What of a request is needed after the tree was taken out of it.
 pub(crate) struct RestOfRequest {
+    inert: FxHashSet<Arc<str>>,
+    scope: Scope,
     pub(crate) completion: Completion,
     workspaces: Vec<Arc<str>>,
     root_scripts: RootScripts,
@@ -340,17 +312,30 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// Locks, looks and plans.
-    fn new(options: &InstallerOptions, request: InstallRequest) -> Result<Self> {
+    /// Waits until nobody else works in the project, and tidies up after those who died in it.
+    fn lock(options: &InstallerOptions) -> Result<Arc<ModulesLock>> {
         let project = Dir::open(&options.project)?;
         remove_false_modules(&project)?;
         let lock = ModulesLock::acquire(&project, &|| (options.events)(InstallEvent::WaitingForLock))?;
         options.store.sweep();
+        Ok(Arc::new(lock))
+    }
+
+    /// Looks and plans.
+    fn new(options: &InstallerOptions, request: InstallRequest, lock: Arc<ModulesLock>) -> Result<Self> {
+        let project = Dir::open(&options.project)?;
         sweep_temporary(options, &request.workspaces);
-        let InstallRequest { tree, inert, scope, completion, workspaces, root_scripts } = request;
+        let InstallRequest { tree, inert, scope, completion, workspaces, root_scripts, rebuild } = request;
         let mut selection = select(&tree, options.omit, &options.fitness, &inert)?;
-        let disk = disk::read(&project, &tree)?;
+        let mut disk = disk::read(&project, &tree)?;
         selection.limit(&scope, &tree, &disk.hidden);
+        let mut ran = Ran::read(&project);
+        let mut allowed = FxHashSet::default();
+        if options.scripts.is_some() {
+            gate::refuse_unreviewed(&options.policy, &tree, &selection)?;
+            allowed = gate::allowed(&options.policy, &tree, &selection);
+            gate::distrust_unbuilt(&mut disk, &tree, &allowed, &ran, &rebuild);
+        }
         let link_text = |location: &str, target: &str| link_text(&options.project, location, target);
         let plan = plan(&tree, &selection, &disk, &link_text);
         let to_make = plan.with(Action::Add).count() + plan.with(Action::Change).count();
@@ -359,10 +344,10 @@ impl Prepared {
         if !plan.is_empty() {
             state::forget_state(&options.project)?;
             record::disown(&project, &options.project, &disk, &plan)?;
+            forget_scripts(&project, &options.project, &plan, &mut ran)?;
             remove_obstacles(&project, &plan)?;
         }
         let places = open_places(&project, options, &selection, &plan)?;
-        let allowed = allowed_scripts(options, &tree, &selection);
         let bundled = bundled_in(&plan);
         let (link_mode, events) = (options.link_mode, options.events.clone());
         let job = Job {
@@ -373,13 +358,24 @@ impl Prepared {
             plan,
             places,
             allowed,
+            ran,
             link_mode,
             events,
             bundled,
-            _lock: lock,
+            lock,
         };
-        let request = RestOfRequest { completion, workspaces, root_scripts };
+        let request = RestOfRequest { inert, scope, completion, workspaces, root_scripts };
         Ok(Self { job, request })
+    }
+}
+
+/// Before anything is made anew: its scripts have not run then.
+fn forget_scripts(project: &Dir, folder: &Path, plan: &Plan, ran: &mut Ran) -> Result<()> {
+    let changing: FxHashSet<&str> =
+        plan.steps.iter().filter(|step| step.action != Action::Keep).map(|step| &*step.location).collect();
+    match ran.retain(|location| !changing.contains(location)) {
+        true => ran.write(project, folder),
+        false => Ok(()),
     }
 }
 
@@ -436,31 +432,6 @@ fn open_places(
     place::Places::open(project, bases.into_iter(), &options.store, &utoo_fs::LinkMemory::new())
 }
 
-/// Packages whose install scripts will run.
-fn allowed_scripts(
-    options: &InstallerOptions,
-    tree: &Lockfile,
-    selection: &Selection,
-) -> FxHashSet<Arc<str>> {
-    let mut allowed = FxHashSet::default();
-    if options.scripts.is_none() {
-        return allowed;
-    }
-    for (location, entry) in tree.packages.iter().filter(|(_, entry)| entry.has_install_script && !entry.link)
-    {
-        if !is_in_modules(location) || !selection.wanted.contains(location) {
-            continue;
-        }
-        let name = make::package_name(location, entry);
-        let (version, resolved) = (entry.version.clone(), entry.resolved.clone());
-        let candidate = ScriptCandidate { location: location.clone(), name, version, resolved };
-        if options.script_policy.verdict(&candidate) == Verdict::Allow {
-            allowed.insert(location.clone());
-        }
-    }
-    allowed
-}
-
 /// The text of the link at a location to a target, both relative to the project: the shortest way from the one to the
 /// other.
 fn link_text(project: &Path, location: &str, target: &str) -> String {
@@ -475,7 +446,7 @@ fn link_text(project: &Path, location: &str, target: &str) -> String {
 }
 
 /// A path without `.` and `..`, by its text.
-fn normalized(path: &Path) -> PathBuf {
+pub(crate) fn normalized(path: &Path) -> PathBuf {
     let mut whole = PathBuf::new();
     for component in path.components() {
         match component {

@@ -12,8 +12,8 @@
 //! 5. **bins**: commands are linked into `node_modules/.bin`;
 //! 6. **record** (`record`, `state`): npm's hidden lockfile, and the small file by which the next install sees that it has
 //!    nothing to do;
-//! 7. **scripts** (`lifecycle`, `scripts`): those of workspaces and of the project; those of dependencies only where a
-//!    [`ScriptPolicy`] allows them.
+//! 7. **scripts** (`gate`, `ran`, `lifecycle`, `scripts`): those of workspaces and of the project; those of dependencies
+//!    only where the [`Policy`] allows them, in the one [`ScriptRunner`].
 //!
 //! What holds at every moment, also after `kill -9`: a package's folder is absent or whole; the hidden lockfile lists only
 //! what is there; no byte of a tarball is visible before its integrity was verified.
@@ -28,6 +28,7 @@ mod error;
 mod events;
 mod facts;
 mod fetch;
+mod gate;
 mod inflate;
 mod installer;
 mod lifecycle;
@@ -36,6 +37,8 @@ mod lock;
 mod make;
 mod place;
 mod plan;
+mod policy;
+mod ran;
 mod record;
 mod scripts;
 mod select;
@@ -45,15 +48,20 @@ mod store;
 
 pub use archive::MAX_FILES;
 pub use error::{InstallError, Result, TarballProblem};
-pub use events::{EventSink, InstallEvent, InstallSummary, SkippedScript, Stage};
+pub use events::{EventSink, FailedOptional, InstallEvent, InstallSummary, SkippedScript, Stage};
 pub use facts::PackageFacts;
 pub use fetch::Limits;
 pub use inflate::{BOMB_FLOOR, BOMB_RATIO};
-pub use installer::{BinLinks, Built, Completion, InstallRequest, Installed, Installer, InstallerOptions};
-pub use lifecycle::{DenyAll, RootScripts, ScriptCandidate, ScriptPolicy, Verdict};
-pub use scripts::{KEPT_OUTPUT, ScriptCall, ScriptEnd, ScriptOutput, ScriptRunner, ScriptSetup};
+pub use installer::{
+    BinLinks, Built, Completion, InstallRequest, Installed, Installer, InstallerOptions, Rebuild,
+};
+pub use lifecycle::{RootScripts, install_scripts};
+pub use policy::{ExoticSubdeps, Origin, Policy, ScriptGate, SkipReason, Verdict, exotic_specs};
+pub use scripts::{KEPT_OUTPUT, NodeGyp, ScriptCall, ScriptEnd, ScriptOutput, ScriptRunner, ScriptSetup};
 pub use select::{EngineCheck, Fitness, PlatformCheck, Scope};
 pub use source::{FetchError, FetchErrorKind, PackageRequest, TarballRequest, TarballSource};
 pub use state::{Freshness, StateInputs, is_up_to_date, record_state};
-pub use store::{Damage, FileMode, IndexedFile, PackageIndex, Shebang, Store, StoreKey, StoredPackage};
+pub use store::{
+    Damage, FileMode, IndexedFile, PackageIndex, Removal, Shebang, Store, StoreEntry, StoreKey, StoredPackage,
+};
 pub use utoo_fs::LinkMode;

@@ -21,6 +21,7 @@ use crate::link::{LinkFailure, Linking, link_package};
 use crate::lock::ModulesLock;
 use crate::place::{Places, Publisher, Staged};
 use crate::plan::{Action, DiskState, Plan, Shape, Step, is_below};
+use crate::ran::Ran;
 use crate::select::{Selection, base_of};
 use crate::source::{PackageRequest, TarballSource};
 use crate::store::{StoreKey, StoredPackage};
@@ -34,14 +35,16 @@ pub(crate) struct Job {
     pub(crate) disk: DiskState,
     pub(crate) plan: Plan,
     pub(crate) places: Places,
-    /// Locations whose install scripts will run: they get private copies.
+    /// Locations whose install scripts may run: where there are any, the package gets private copies.
     pub(crate) allowed: FxHashSet<Arc<str>>,
+    /// Which had run when this began, without those that are made anew.
+    pub(crate) ran: Ran,
     pub(crate) link_mode: LinkMode,
     pub(crate) events: EventSink,
     /// What comes inside a package's tarball, by the package's location.
     pub(crate) bundled: FxHashMap<Arc<str>, Vec<Arc<str>>>,
     /// Released last, when nobody works on this any more and the staging folders are gone.
-    pub(crate) _lock: ModulesLock,
+    pub(crate) lock: Arc<ModulesLock>,
 }
 
 /// What was made, by the number of the step.
@@ -197,7 +200,7 @@ fn make_one(job: &Job, at: usize, stored: &StoredPackage) -> Result<MadeOne, Lin
     let facts = stored.index.facts();
     let commands = commands_in(job, &step.location, &facts);
     let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
-    let mode = if job.allowed.contains(&step.location) { LinkMode::Private } else { job.link_mode };
+    let mode = if runs_scripts(job, &step.location, &facts) { LinkMode::Private } else { job.link_mode };
     let linking = Linking { mode, route: &site.route, commands: &commands };
     link_package(stored, &folder, &linking)?;
     (job.events)(InstallEvent::Linked { location: step.location.clone() });
@@ -210,6 +213,11 @@ fn make_one(job: &Job, at: usize, stored: &StoredPackage) -> Result<MadeOne, Lin
         _ => Some(staged),
     };
     Ok(MadeOne { step: at, staged, facts })
+}
+
+fn runs_scripts(job: &Job, location: &Arc<str>, facts: &PackageFacts) -> bool {
+    let wants = || job.tree.packages[location].has_install_script || facts.implied_install_script;
+    job.allowed.contains(location) && wants()
 }
 
 /// The files of a package, and of those bundled in it, that are commands.

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::process::Command;
@@ -16,6 +17,8 @@ use tokio::process::Command;
 use crate::{InstallError, Result};
 
 mod process;
+
+use process::Outcome;
 
 /// The most that is kept of a captured script's output: its end.
 pub const KEPT_OUTPUT: usize = 64 << 10;
@@ -39,6 +42,17 @@ pub struct ScriptSetup {
     pub shell: Option<String>,
     /// `node-options`: becomes `NODE_OPTIONS`.
     pub node_options: Option<String>,
+    /// What `node-gyp` means to scripts; whatever the `PATH` says where it is unset.
+    pub node_gyp: Option<NodeGyp>,
+}
+
+/// npm brings a node-gyp of its own, which packages with native code count on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeGyp {
+    /// `node-gyp.js`: `npm_config_node_gyp`.
+    pub script: PathBuf,
+    /// A folder with a command `node-gyp` that runs it; behind the `node_modules/.bin` folders on the `PATH`.
+    pub bin: PathBuf,
 }
 
 /// Where a script's output goes, and who hears the terminal's signals.
@@ -58,6 +72,8 @@ pub struct ScriptCall<'a> {
     pub folder: &'a Path,
     /// Its package.json.
     pub package_json: &'a Value,
+    /// What else npm tells a dependency of itself, from the lockfile: `npm_package_<key>`.
+    pub locked: &'a [(&'static str, String)],
     /// The script's name: `postinstall`, `build`.
     pub event: &'a str,
     /// The command line, as package.json has it.
@@ -66,6 +82,8 @@ pub struct ScriptCall<'a> {
     pub arguments: &'a [String],
     /// Where its output goes.
     pub output: ScriptOutput,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
 }
 
 /// How a script ended.
@@ -102,14 +120,18 @@ impl ScriptRunner {
     ///
     /// # Errors
     ///
-    /// Where the shell cannot be started.
+    /// Where the shell cannot be started; `EINTR` where a signal told this process to end, and the captured script was
+    /// killed.
     pub async fn run(&self, call: &ScriptCall<'_>) -> Result<ScriptEnd> {
         let mut command = self.command(call);
-        match call.output {
-            ScriptOutput::Capture => process::captured(&mut command).await,
-            ScriptOutput::Inherit => process::inherited(&mut command).await,
+        let outcome = match call.output {
+            ScriptOutput::Capture => process::captured(&mut command, call.timeout).await,
+            ScriptOutput::Inherit => process::inherited(&mut command, call.timeout).await.map(Outcome::Ended),
+        };
+        match outcome.map_err(|error| InstallError::io("start a shell in", call.folder, error))? {
+            Outcome::Ended(end) => Ok(end),
+            Outcome::Interrupted(signal) => Err(InstallError::Interrupted { signal }),
         }
-        .map_err(|error| InstallError::io("start a shell in", call.folder, error))
     }
 
     /// [`ScriptRunner::run`], where anything but success is an error.
@@ -167,9 +189,13 @@ impl ScriptRunner {
         for key in ["name", "version"] {
             set(&format!("npm_package_{key}"), call.package_json[key].as_str().unwrap_or("").into());
         }
-        for key in ["config", "engines", "bin"] {
+        for (key, value) in call.locked {
+            set(&format!("npm_package_{key}"), value.into());
+        }
+        for key in ["config", "engines"] {
             flatten(&format!("npm_package_{key}"), &call.package_json[key], &mut set);
         }
+        flatten("npm_package_bin", &commands(call.package_json), &mut set);
         if let Some(node) = &setup.node {
             set("npm_node_execpath", node.into());
             set("NODE", node.into());
@@ -177,9 +203,23 @@ impl ScriptRunner {
         if let Some(options) = &setup.node_options {
             set("NODE_OPTIONS", options.into());
         }
-        let path = search_path(call.folder, setup.environment.get(&OsString::from("PATH")));
+        if let Some(gyp) = &setup.node_gyp {
+            // Who names another one means that.
+            all.entry("npm_config_node_gyp".into()).or_insert_with(|| gyp.script.clone().into());
+        }
+        let gyp = setup.node_gyp.as_ref().map(|gyp| &*gyp.bin);
+        let path = search_path(call.folder, gyp, setup.environment.get(&OsString::from("PATH")));
         all.insert("PATH".into(), path);
         all
+    }
+}
+
+/// `bin` as npm normalises it: one path alone is the command of the package's own name.
+fn commands(package_json: &Value) -> Value {
+    let name = package_json["name"].as_str().unwrap_or_default();
+    match &package_json["bin"] {
+        Value::String(path) => serde_json::json!({ name.rsplit('/').next().unwrap_or(name): path }),
+        bin => bin.clone(),
     }
 }
 
@@ -202,14 +242,14 @@ fn flatten(prefix: &str, value: &Value, set: &mut impl FnMut(&str, OsString)) {
     }
 }
 
-/// Every `node_modules/.bin` from the folder upwards, then what was there before.
-fn search_path(folder: &Path, before: Option<&OsString>) -> OsString {
+/// Every `node_modules/.bin` from the folder upwards, node-gyp's folder, then what was there before.
+fn search_path(folder: &Path, gyp: Option<&Path>, before: Option<&OsString>) -> OsString {
     let bins = folder
         .ancestors()
         .filter(|above| above.file_name().is_none_or(|name| name != "node_modules"))
         .map(|above| above.join("node_modules").join(".bin"));
     let rest: Vec<PathBuf> = before.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
-    let joined = std::env::join_paths(bins.chain(rest));
+    let joined = std::env::join_paths(bins.chain(gyp.map(Path::to_owned)).chain(rest));
     // A folder with the separator in its name cannot be on a PATH; the script runs without it.
     joined.unwrap_or_else(|_| before.cloned().unwrap_or_default())
 }

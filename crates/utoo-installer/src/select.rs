@@ -146,7 +146,7 @@ pub(crate) fn base_of(location: &str) -> &str {
     location.find("/node_modules/").map_or(location, |at| &location[..at])
 }
 
-fn validate(tree: &Lockfile) -> Result<()> {
+pub(crate) fn validate(tree: &Lockfile) -> Result<()> {
     let mut targets = FxHashSet::default();
     for entry in tree.packages.values().filter(|entry| entry.link) {
         targets.extend(entry.resolved.as_deref());

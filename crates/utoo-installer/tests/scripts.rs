@@ -7,13 +7,15 @@ mod common;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::*;
 use serde_json::json;
 use utoo_installer::{
-    InstallRequest, InstallerOptions, RootScripts, ScriptCall, ScriptCandidate, ScriptOutput, ScriptPolicy,
-    ScriptRunner, ScriptSetup, Verdict,
+    InstallRequest, InstallerOptions, NodeGyp, Policy, Rebuild, RootScripts, ScriptCall, ScriptGate,
+    ScriptOutput, ScriptRunner, ScriptSetup, SkipReason,
 };
+use utoo_types::{AllowScripts, RegistryHosts};
 
 fn runner(project: &Project) -> ScriptRunner {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -48,12 +50,14 @@ const EVENTS: [&str; 8] = [
     "dependencies",
 ];
 
-struct Allow(&'static str);
-
-impl ScriptPolicy for Allow {
-    fn verdict(&self, candidate: &ScriptCandidate) -> Verdict {
-        if candidate.name.as_str() == self.0 { Verdict::Allow } else { Verdict::Deny }
-    }
+/// A policy that allows these packages of the registry in memory.
+fn allow(project: &Project, keys: &[&str]) -> Arc<Policy> {
+    Arc::new(Policy {
+        allow_scripts: AllowScripts::from_keys(keys.iter().copied(), &project.root()),
+        registries: RegistryHosts::new(["registry.example".to_owned()]),
+        project: project.root(),
+        ..Policy::default()
+    })
 }
 
 #[tokio::test]
@@ -74,7 +78,7 @@ async fn scripts_run_in_npms_order_and_those_of_dependencies_only_if_allowed() {
     });
     let options = InstallerOptions {
         scripts: Some(runner(&project)),
-        script_policy: Arc::new(Allow("allowed")),
+        policy: allow(&project, &["allowed"]),
         ..project.options()
     };
     let installer = project.installer(options);
@@ -117,7 +121,7 @@ async fn a_package_whose_scripts_run_has_files_of_its_own() {
     let entry = with(project.registry.add("a", "1.0.0", files), json!({"hasInstallScript": true}));
     let options = InstallerOptions {
         scripts: Some(runner(&project)),
-        script_policy: Arc::new(Allow("a")),
+        policy: allow(&project, &["a"]),
         ..project.options()
     };
     project
@@ -150,10 +154,12 @@ async fn run(project: &Project, command: &str, arguments: &[&str]) -> (i32, Stri
     let call = ScriptCall {
         folder: &project.root(),
         package_json: &package_json,
+        locked: &[],
         event: "test",
         command,
         arguments: &arguments,
         output: ScriptOutput::Capture,
+        timeout: None,
     };
     let end = runner(project).run(&call).await.unwrap();
     (end.exit_code, end.output)
@@ -201,4 +207,168 @@ async fn ends_are_told_as_a_shell_tells_them() {
     assert_eq!(run(&project, "sleep 600 & echo done; kill $!", &[]).await, (0, "done\n".into()));
     let (_, long) = run(&project, "head -c 300000 /dev/zero | tr '\\0' x; echo end", &[]).await;
     assert!(long.len() < 70_000 && long.ends_with("end\n"), "{}", long.len());
+}
+
+/// A package with these scripts, in the registry in memory.
+fn scripted(project: &Project, name: &str, scripts: &serde_json::Value) -> serde_json::Value {
+    let package_json = json!({"name": name, "version": "1.0.0", "scripts": scripts}).to_string();
+    let files = tarball(&[("package.json", &package_json), ("index.js", "x\n")]);
+    with(project.registry.add(name, "1.0.0", files), json!({"hasInstallScript": true}))
+}
+
+fn options(project: &Project, keys: &[&str]) -> InstallerOptions {
+    InstallerOptions { scripts: Some(runner(project)), policy: allow(project, keys), ..project.options() }
+}
+
+#[tokio::test]
+async fn what_becomes_allowed_runs_with_the_next_install_and_once() {
+    let project = Project::new();
+    let ran = json!({"postinstall": "echo ran >> \"$INIT_CWD/log\"; echo built > index.js"});
+    let tree = json!({"node_modules/a": scripted(&project, "a", &ran), "node_modules/b": scripted(&project, "b", &ran)});
+    let install = async |keys: &[&str]| {
+        let request = InstallRequest::new(lockfile(tree.clone()));
+        project.installer(options(&project, keys)).install(request).await.unwrap().summary
+    };
+    let first = install(&[]).await;
+    assert_eq!((first.added, first.scripts_run, first.scripts_skipped.len()), (2, 0, 2));
+    assert_eq!(first.scripts_skipped[0].reason, SkipReason::Unreviewed);
+    assert_eq!(first.scripts_skipped[0].scripts[0].0, "postinstall");
+    let second = install(&["a"]).await;
+    assert_eq!((second.changed, second.scripts_run, second.scripts_skipped.len()), (1, 1, 1));
+    assert_eq!(project.listing()["a/index.js"], "built\n");
+    assert_eq!(project.listing()["b/index.js"], "x\n");
+    let third = install(&["a"]).await;
+    assert_eq!((third.changed, third.scripts_run, third.kept), (0, 0, 2));
+    assert_eq!(read(&project.root().join("log")), "ran\n");
+    assert_eq!(project.store().verify().unwrap(), [], "no script wrote through a link");
+}
+
+#[tokio::test]
+async fn a_script_that_failed_runs_again_with_the_next_install() {
+    let project = Project::new();
+    let fails_once = json!({"install": "test -e \"$INIT_CWD/fixed\""});
+    let tree = json!({"node_modules/a": scripted(&project, "a", &fails_once)});
+    let install = async || {
+        let request = InstallRequest::new(lockfile(tree.clone()));
+        project.installer(options(&project, &["a"])).install(request).await
+    };
+    assert_eq!(install().await.unwrap_err().code(), "ELIFECYCLE");
+    project.write("fixed", "");
+    assert_eq!(install().await.unwrap().summary.scripts_run, 1);
+    assert_eq!(install().await.unwrap().summary.scripts_run, 0);
+}
+
+#[tokio::test]
+async fn a_rebuild_begins_with_fresh_files() {
+    let project = Project::new();
+    let grows = json!({"install": "echo more >> index.js"});
+    let tree = json!({"node_modules/a": scripted(&project, "a", &grows)});
+    for rebuild in [Rebuild::Pending, Rebuild::Also(["node_modules/a".into()].into_iter().collect())] {
+        let request = InstallRequest { rebuild, ..InstallRequest::new(lockfile(tree.clone())) };
+        let summary = project.installer(options(&project, &["a"])).install(request).await.unwrap().summary;
+        assert_eq!(summary.scripts_run, 1);
+        assert_eq!(project.listing()["a/index.js"], "x\nmore\n");
+    }
+}
+
+#[tokio::test]
+async fn an_optional_package_whose_script_fails_is_taken_out_with_what_only_it_needs() {
+    let project = Project::new();
+    let fails = json!({"postinstall": "exit 3"});
+    let optional = |entry: serde_json::Value| with(entry, json!({"optional": true}));
+    let tree = json!({
+        "": {"name": "p", "optionalDependencies": {"bad": "1"}, "dependencies": {"good": "1"}},
+        "node_modules/bad": with(optional(scripted(&project, "bad", &fails)),
+            json!({"dependencies": {"only-bads": "1", "good": "1"}})),
+        "node_modules/only-bads": optional(project.registry.package("only-bads", "1.0.0", &[])),
+        "node_modules/good": project.registry.package("good", "1.0.0", &[]),
+    });
+    let request = InstallRequest::new(lockfile(tree));
+    let installed = project.installer(options(&project, &["bad"])).install(request).await.unwrap();
+    let failed = &installed.summary.failed_optional;
+    assert_eq!((failed.len(), failed[0].package.as_str()), (1, "bad@1.0.0"));
+    let there: Vec<bool> =
+        ["bad", "only-bads", "good"].iter().map(|name| project.modules().join(name).exists()).collect();
+    assert_eq!(there, [false, false, true]);
+    let hidden = read(&project.modules().join(".package-lock.json"));
+    assert!(hidden.contains("node_modules/good") && !hidden.contains("bad"), "{hidden}");
+    assert!(installed.tree.get("node_modules/bad").is_some(), "the lockfile keeps it");
+}
+
+#[tokio::test]
+async fn packages_wait_for_what_they_need_and_for_nobody_else() {
+    let project = Project::new();
+    let touch = |name: &str| json!({"install": format!("echo {name} >> \"$INIT_CWD/log\"")});
+    run(&project, "mkfifo fifo", &[]).await;
+    let pipe = |command: &str| json!({"install": format!("{command} \"$INIT_CWD/fifo\"")});
+    let tree = json!({
+        // Each waits for the other: they have to run side by side.
+        "node_modules/early": scripted(&project, "early", &pipe("cat")),
+        "node_modules/late": scripted(&project, "late", &pipe("echo >")),
+        "node_modules/a": with(scripted(&project, "a", &touch("a")), json!({"dependencies": {"z": "1"}})),
+        "node_modules/z": scripted(&project, "z", &touch("z")),
+    });
+    let request = InstallRequest::new(lockfile(tree));
+    let keys = ["early", "late", "a", "z"];
+    let options =
+        InstallerOptions { script_timeout: Some(Duration::from_secs(60)), ..options(&project, &keys) };
+    let summary = project.installer(options).install(request).await.unwrap().summary;
+    assert_eq!(summary.scripts_run, 4);
+    assert_eq!(read(&project.root().join("log")), "z\na\n");
+}
+
+#[tokio::test]
+async fn a_script_that_takes_too_long_dies_with_all_it_started() {
+    let project = Project::new();
+    run(&project, "mkfifo fifo", &[]).await;
+    let fifo = project.root().join("fifo");
+    let reader = std::thread::spawn(move || std::fs::read_to_string(fifo));
+    let command = "sh -c 'exec 3> \"$INIT_CWD/fifo\"; sleep 600' & wait";
+    let tree = json!({"node_modules/a": scripted(&project, "a", &json!({"install": command}))});
+    let options =
+        InstallerOptions { script_timeout: Some(Duration::from_millis(300)), ..options(&project, &["a"]) };
+    let request = InstallRequest::new(lockfile(tree));
+    let error = project.installer(options).install(request).await.unwrap_err();
+    assert!(error.to_string().contains("killed after 0.3 s"), "{error}");
+    // Ends when nobody is left who could write.
+    assert_eq!(reader.join().unwrap().unwrap(), "");
+}
+
+#[tokio::test]
+async fn with_a_strict_gate_nothing_is_written_before_everything_is_reviewed() {
+    let project = Project::new();
+    let tree = json!({"node_modules/a": scripted(&project, "a", &json!({"install": "true"}))});
+    let strict = |keys: &[&str]| {
+        let policy = Policy { gate: ScriptGate::Strict, ..Policy::clone(&allow(&project, keys)) };
+        InstallerOptions { policy: Arc::new(policy), ..options(&project, keys) }
+    };
+    let request = || InstallRequest::new(lockfile(tree.clone()));
+    let error = project.installer(strict(&[])).install(request()).await.unwrap_err();
+    assert_eq!((error.code(), error.to_string().contains("a@1.0.0")), ("ESTRICTALLOWSCRIPTS", true));
+    assert!(!project.modules().join("a").exists());
+    assert_eq!(project.installer(strict(&["a"])).install(request()).await.unwrap().summary.scripts_run, 1);
+}
+
+#[tokio::test]
+async fn a_binding_gyp_alone_is_an_install_script() {
+    let project = Project::new();
+    let package_json = json!({"name": "a", "version": "1.0.0"}).to_string();
+    let files = tarball(&[("package.json", &package_json), ("binding.gyp", "{}")]);
+    let tree = json!({"node_modules/a": project.registry.add("a", "1.0.0", files)});
+    let bin = project.folder.path().join("gyp-bin");
+    std::fs::create_dir(&bin).unwrap();
+    let command = bin.join("node-gyp");
+    std::fs::write(&command, "#!/bin/sh\necho \"$1 $npm_config_node_gyp\" > built\n").unwrap();
+    std::fs::set_permissions(&command, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let setup = ScriptSetup {
+        environment: [("PATH".into(), std::env::var_os("PATH").unwrap_or_default())].into_iter().collect(),
+        node_gyp: Some(NodeGyp { script: "/npm/node-gyp.js".into(), bin }),
+        ..ScriptSetup::default()
+    };
+    let options = InstallerOptions { scripts: Some(ScriptRunner::new(setup)), ..options(&project, &["a"]) };
+    let request = InstallRequest::new(lockfile(tree));
+    let summary = project.installer(options).install(request).await.unwrap().summary;
+    assert_eq!(summary.scripts_run, 1);
+    assert_eq!(project.listing()["a/built"], "rebuild /npm/node-gyp.js\n");
+    assert_eq!(project.store().verify().unwrap(), []);
 }

@@ -6,6 +6,7 @@
 //!
 //! Never here: IO of any kind, a clock, the environment, global state, or a registry's address.
 
+mod allow_scripts;
 pub mod collate;
 mod integrity;
 mod manifest;
@@ -16,10 +17,14 @@ mod packument;
 mod pick;
 mod platform;
 mod range;
+mod registry_hosts;
 mod spec;
 mod text;
 mod version;
 
+pub use allow_scripts::{
+    AllowScripts, Approval, PackageSource, Pin, Refusal, ScriptChange, ScriptTarget, registry_tarball,
+};
 pub use integrity::{Algorithm, Checker, Hash, Hasher, Integrity, IntegrityError, IntegrityMismatch};
 pub use manifest::{BundleDependencies, Dependencies, DependencyKind, Dist, Manifest};
 pub use name::{NameError, PackageName};
@@ -33,5 +38,6 @@ pub use platform::{
     EngineMismatch, Engines, Platform, PlatformList, PlatformLists, PlatformMismatch, Platforms, libc_of_ldd,
 };
 pub use range::{Range, RangeError};
+pub use registry_hosts::RegistryHosts;
 pub use spec::{GitSpec, Host, Hosted, HostedUrl, Selector, Spec, SpecContext, SpecError, SpecKind};
 pub use version::{Version, VersionError};

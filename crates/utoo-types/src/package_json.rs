@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::allow_scripts::{Pin, Refusal, ScriptChange, ScriptTarget};
 use crate::{DependencyKind, Manifest, PackageName};
 
 mod edit;
 mod locate;
 mod stringify;
+
+const ALLOW_SCRIPTS: &str = "allowScripts";
 
 pub use stringify::JsonFormat;
 
@@ -186,6 +189,36 @@ impl PackageJson {
     /// blocks as [`PackageJson::set_dependency`]. Gives whether it was in one.
     pub fn remove_dependency(&mut self, name: &str) -> bool {
         self.change(|value| edit::remove(value, name))
+    }
+
+    /// Approves the install scripts of a dependency in `allowScripts`, as `npm approve-scripts` does; gives what was
+    /// edited, which may be nothing.
+    ///
+    /// # Errors
+    /// Where it was denied: nothing is edited then.
+    pub fn approve_scripts(&mut self, target: &ScriptTarget, pin: Pin) -> Result<Vec<ScriptChange>, Refusal> {
+        self.edit_scripts(|rules| target.approve(rules, pin))
+    }
+
+    /// Denies the install scripts of a dependency in `allowScripts`, as `npm deny-scripts` does; gives what was edited.
+    pub fn deny_scripts(&mut self, target: &ScriptTarget) -> Vec<ScriptChange> {
+        self.edit_scripts(|rules| Ok::<_, Refusal>(target.deny(rules))).unwrap_or_default()
+    }
+
+    fn edit_scripts<E>(
+        &mut self,
+        edit: impl FnOnce(&mut Map<String, Value>) -> Result<Vec<ScriptChange>, E>,
+    ) -> Result<Vec<ScriptChange>, E> {
+        let mut rules = match self.value.get(ALLOW_SCRIPTS) {
+            Some(Value::Object(rules)) => rules.clone(),
+            _ => Map::new(),
+        };
+        let changes = edit(&mut rules)?;
+        if !changes.is_empty() {
+            self.value.insert(ALLOW_SCRIPTS.to_owned(), Value::Object(rules));
+            self.edited = true;
+        }
+        Ok(changes)
     }
 
     fn change<T>(&mut self, edit: impl FnOnce(&mut Map<String, Value>) -> T) -> T {

@@ -95,6 +95,32 @@ fn commands() -> Vec<Command> {
                 "name, name@range, or a path in the tree; without one, the peer conflicts are explained",
             ))
             .after_help(EXPLAIN_HELP),
+        Command::new("approve-scripts")
+            .about("Allow install scripts of dependencies, in allowScripts of package.json")
+            .arg(names("names", "Installed packages; on a terminal, without any, you are asked"))
+            .arg(long_only("allow-scripts-pending", "Only list those that wait for a review"))
+            .arg(long_only("no-allow-scripts-pin", "Allow every version, not only the installed one"))
+            .after_help(APPROVE_HELP),
+        Command::new("deny-scripts")
+            .about("Deny install scripts of dependencies, in allowScripts of package.json")
+            .arg(names("names", "Installed packages; on a terminal, without any, you are asked"))
+            .after_help(DENY_HELP),
+        Command::new("ignored-scripts")
+            .about("List install scripts of dependencies that don't run, and why")
+            .after_help(IGNORED_HELP),
+        Command::new("rebuild")
+            .visible_alias("rb")
+            .about("Run the allowed install scripts of installed packages once more, from fresh files")
+            .arg(names("names", "Only these: name, or name@range"))
+            .after_help(REBUILD_HELP),
+        Command::new("store")
+            .about("Look after the packages in the cache: verify, prune, path")
+            .arg(action(&["verify", "prune", "path"]))
+            .after_help(STORE_HELP),
+        Command::new("cache")
+            .about("Look after the cache: verify, clean, ls, path")
+            .arg(action(&["verify", "clean", "ls", "list", "path", "dir"]))
+            .after_help(CACHE_HELP),
         Command::new("clean")
             .about("Remove utoo's cache: packages, metadata and tarballs")
             .after_help(CLEAN_HELP),
@@ -103,6 +129,10 @@ fn commands() -> Vec<Command> {
             .arg(Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)))
             .after_help(COMPLETIONS_HELP),
     ]
+}
+
+fn action(words: &'static [&'static str]) -> Arg {
+    Arg::new("action").required(true).value_parser(words.to_vec()).help("What to do")
 }
 
 fn install() -> Command {
@@ -161,7 +191,7 @@ fn long_only(key: &'static str, help: &'static str) -> Arg {
 
 const GLOBAL_SWITCHES: [(&str, char, &str); 4] = [
     ("force", 'f', "Go on where npm would with --force"),
-    ("all", 'a', "ls: show every level"),
+    ("all", 'a', "ls: show every level; approve-scripts, deny-scripts: everyone who waits"),
     ("long", 'l', "ls: show more of each package"),
     ("parseable", 'p', "ls: show paths, one a line"),
 ];
@@ -195,6 +225,7 @@ fn global_args() -> Vec<Arg> {
     ];
     for (key, help) in [
         ("ignore-scripts", "Run no scripts of packages or the project"),
+        ("foreground-scripts", "Show what install scripts of packages write, and run one at a time"),
         ("offline", "Ask only the cache, never the network"),
         ("prefer-offline", "Ask the cache first, however old it is"),
         ("legacy-peer-deps", "Leave peer dependencies out of the tree, as npm 6 did"),
@@ -314,6 +345,53 @@ Examples:
   utoo explain node_modules/left    one place
   utoo explain                      overridden peer dependencies, and what resolves them
   utoo explain left --json --offline";
+const APPROVE_HELP: &str = "\
+An approval holds for the installed version, from where it came. `utoo install` then runs what may run.
+
+Examples:
+  utoo approve-scripts                          pick from those that wait for a review
+  utoo approve-scripts esbuild sharp            these, in the installed version
+  utoo approve-scripts --no-allow-scripts-pin esbuild
+  utoo approve-scripts --all                    everyone who waits
+  utoo approve-scripts --allow-scripts-pending  only list them";
+
+const DENY_HELP: &str = "\
+A denial holds for every version, and beats every approval.
+
+Examples:
+  utoo deny-scripts core-js
+  utoo deny-scripts --all";
+
+const IGNORED_HELP: &str = "\
+Examples:
+  utoo ignored-scripts
+  utoo ignored-scripts --json";
+
+const REBUILD_HELP: &str = "\
+Packages are made anew from the cache before their scripts run; what allowScripts does not allow is left alone.
+
+Examples:
+  utoo rebuild                 everything that may run scripts, after another node was installed
+  utoo rebuild better-sqlite3
+  utoo rebuild sharp@^0.33 --foreground-scripts";
+
+const STORE_HELP: &str = "\
+verify reads every byte again and removes packages that are damaged; prune removes those that no project is linked to
+(where files are cloned or copied into projects, nothing tells, and they go too; projects keep working); path says
+where the store is.
+
+Examples:
+  utoo store verify
+  utoo store prune --dry-run
+  utoo store path";
+
+const CACHE_HELP: &str = "\
+verify and ls are about the packages; clean is `utoo clean`; path (or dir) says where the cache is.
+
+Examples:
+  utoo cache verify
+  utoo cache ls --json
+  utoo cache clean";
 
 const CLEAN_HELP: &str = "\
 Projects keep working: what node_modules holds does not need the cache.

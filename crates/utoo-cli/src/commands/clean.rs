@@ -9,7 +9,7 @@ use crate::error::{Category, CliError, CliResult};
 use crate::output::{Done, bytes, plural};
 
 /// What utoo makes in its cache folder. Nothing else in there is touched: `--cache-dir` may name any folder.
-const OWN: [&str; 5] = ["manifests", "store", "git", "tmp", "node-version.json"];
+const OWN: [&str; 6] = ["manifests", "store", "git", "tmp", "node-version.json", crate::script::NODE_GYP_BIN];
 
 pub(super) fn clean(context: &Context) -> CliResult<Done> {
     let cache = context.config.cache_dir();

@@ -23,8 +23,8 @@ use std::time::Instant;
 
 use serde_json::json;
 use utoo_installer::{
-    BinLinks, Built, EventSink, InstallEvent, InstallRequest, Installed, Installer, InstallerOptions,
-    RootScripts, Stage, Store, record_state,
+    BinLinks, Built, EventSink, InstallEvent, InstallRequest, Installed, Installer, InstallerOptions, Policy,
+    Rebuild, RootScripts, ScriptOutput, Stage, Store, record_state,
 };
 use utoo_lockfile::{Lockfile, drift};
 use utoo_registry::UnifiedRegistry;
@@ -35,12 +35,12 @@ use crate::error::{Category, CliError, CliResult};
 use crate::output::{Done, Phase, Progress};
 use crate::script;
 use adapter::{Tarballs, WithStore};
-pub(super) use inputs::Inputs;
-use inputs::Unsaved;
+pub(super) use inputs::{Inputs, Unsaved};
 use refresh::Refresh;
 use request::Edits;
 pub(super) use resolve::options as resolve_options;
 pub(super) use shrinkwrap::shrinkwrap;
+pub(super) use summary::installed_scripts as rebuilt;
 use targets::Targets;
 
 /// Installs, with what the words add or remove; or only resolves.
@@ -71,9 +71,10 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     };
     let only_lock = context.command == Command::Deps || context.config.lock().package_lock_only;
     let dry = context.config.install().dry_run;
-    let installer = installer(context, &registry, &progress);
+    let policy = Arc::new(inputs.policy(context)?);
+    let installer = installer(context, options(context, &policy, &progress), &registry, &policy);
     let ahead = (!only_lock && !dry).then_some(&installer);
-    let manifests = WithStore { registry: &registry, installer: &installer };
+    let manifests = WithStore { registry: &registry, installer: &installer, policy: &policy };
     let started = Instant::now();
     let mut lock = inputs.lock(context)?;
     let refresh = Refresh::asked(&context.command, &mut lock);
@@ -101,6 +102,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         workspaces: targets.workspaces(&inputs),
         tree,
         root_scripts: if plain { RootScripts::All } else { RootScripts::DependenciesOnly },
+        rebuild: Rebuild::Pending,
     };
     let built = fill(&installer, request, &progress).await?;
     // Before the scripts, as npm: what was resolved is not lost when one of them fails.
@@ -111,7 +113,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         false => Unsaved::Edits,
     };
     finish(context, (&inputs, unsaved), &installed, &registry)?;
-    Ok(summary::installed(context, &installed, saved))
+    Ok(summary::installed(context, &policy, &installed, saved))
 }
 
 /// Exactly what the lockfile says, into an empty `node_modules`.
@@ -132,8 +134,9 @@ pub(super) fn ci(context: &Context) -> CliResult<Done> {
 async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> CliResult<Done> {
     let progress = Arc::new(context.output.progress());
     let registry = UnifiedRegistry::from_config(&context.config)?;
-    let installer = installer(context, &registry, &progress);
-    let manifests = WithStore { registry: &registry, installer: &installer };
+    let policy = Arc::new(inputs.policy(context)?);
+    let installer = installer(context, options(context, &policy, &progress), &registry, &policy);
+    let manifests = WithStore { registry: &registry, installer: &installer, policy: &policy };
     let targets = Targets::of(context, &inputs)?;
     let project = inputs.to_project(context, Some(lock), (targets.locations(), Vec::new()))?;
     let asked = (&inputs, &project);
@@ -159,7 +162,7 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
     let built = fill(&installer, request, &progress).await?;
     let installed = installer.run_scripts(built).await?;
     finish(context, (&inputs, Unsaved::Nothing), &installed, &registry)?;
-    Ok(summary::installed(context, &installed, save::Saved::default()))
+    Ok(summary::installed(context, &policy, &installed, save::Saved::default()))
 }
 
 /// Refuses a lockfile that lacks something of what package.json asks for.
@@ -177,7 +180,8 @@ fn out_of_sync(differences: Vec<String>) -> CliError {
     error
 }
 
-async fn fill(
+/// Fills `node_modules`, up to the scripts.
+pub(super) async fn fill(
     installer: &Installer<Tarballs>,
     request: InstallRequest,
     progress: &Progress,
@@ -204,7 +208,19 @@ fn finish(
     Ok(())
 }
 
-fn installer(context: &Context, registry: &UnifiedRegistry, progress: &Arc<Progress>) -> Installer<Tarballs> {
+/// An installer that fetches from the registry what the policy permits.
+pub(super) fn installer(
+    context: &Context,
+    options: InstallerOptions,
+    registry: &UnifiedRegistry,
+    policy: &Arc<Policy>,
+) -> Installer<Tarballs> {
+    let source = Tarballs::new(registry.clone(), context.root(), Arc::clone(policy));
+    Installer::new(options, Arc::new(source))
+}
+
+/// What the installer works on and with.
+pub(super) fn options(context: &Context, policy: &Arc<Policy>, progress: &Arc<Progress>) -> InstallerOptions {
     let config = &context.config;
     let mut options = InstallerOptions::new(context.root(), Store::open(config.cache_dir()));
     options.fitness = resolve::fitness(context);
@@ -212,9 +228,14 @@ fn installer(context: &Context, registry: &UnifiedRegistry, progress: &Arc<Progr
     options.bin_links = if config.install().bin_links { BinLinks::Make } else { BinLinks::Skip };
     options.scripts = (!config.scripts().ignore_scripts).then(|| script::runner(context));
     options.script_output = script::output(context);
+    options.dependency_output = match config.scripts().foreground_scripts {
+        true => script::output(context),
+        false => ScriptOutput::Capture,
+    };
+    options.script_timeout = config.scripts().script_timeout;
+    options.policy = Arc::clone(policy);
     options.events = events(context, progress);
-    let source = Tarballs::new(registry.clone(), context.root());
-    Installer::new(options, Arc::new(source))
+    options
 }
 
 fn events(context: &Context, progress: &Arc<Progress>) -> EventSink {
@@ -247,6 +268,7 @@ fn stage_name(stage: Stage) -> &'static str {
 
 /// What npm can do here and utoo cannot yet: refused by name, before anything is written.
 fn refuse_unsupported(context: &Context) -> CliResult<()> {
+    crate::policy::refuse_flag(context)?;
     let config = &context.config;
     let refused = match config.save() {
         _ if config.resolve().install_strategy == utoo_config::InstallStrategy::Linked => {

@@ -104,6 +104,11 @@ fn dependent(dependent: &Dependent) -> String {
     format!("{who} ({} {})", dependent.kind, dependent.spec)
 }
 
+/// A location of the lockfile, as a person calls it.
+fn place(location: &str) -> String {
+    if location.is_empty() { "the project".to_owned() } else { location.to_owned() }
+}
+
 impl From<InstallError> for CliError {
     fn from(error: InstallError) -> Self {
         let category = match &error {
@@ -116,6 +121,7 @@ impl From<InstallError> for CliError {
                 FetchErrorKind::Precondition => Category::Precondition,
             },
             InstallError::Script { exit_code, .. } => crate::script::script_failed(*exit_code),
+            InstallError::Interrupted { signal } => crate::script::script_failed(128 + signal),
             InstallError::Fs(_) | InstallError::Io { .. } | InstallError::Cancelled { .. } => Category::Local,
             _ => Category::Precondition,
         };
@@ -129,6 +135,23 @@ impl From<InstallError> for CliError {
                 .detail("actual", actual.clone()),
             InstallError::Script { output, .. } if !output.is_empty() => {
                 failure.detail("output", output.clone())
+            }
+            InstallError::Fetch { source, .. } if source.code == "EFOREIGNSOURCE" => {
+                failure.hint(super::FOREIGN_HINT)
+            }
+            InstallError::Fetch { source, .. } if source.code == "EEXOTICSUBDEP" => {
+                failure.hint(super::EXOTIC_HINT)
+            }
+            InstallError::UnreviewedScripts { packages } => failure
+                .hint("`utoo approve-scripts` or `utoo deny-scripts` each of them; both know --all")
+                .detail("packages", packages.clone()),
+            InstallError::ExoticSubdep { location, resolved, required_by, .. } => {
+                let mut failure = failure
+                    .hint(super::EXOTIC_HINT)
+                    .detail("location", location.to_string())
+                    .detail("resolved", resolved.to_string());
+                failure.required_by = required_by.iter().map(|at| place(at)).collect();
+                failure
             }
             InstallError::Io { path, .. } => failure.detail("path", path.to_string_lossy().into_owned()),
             _ => failure,

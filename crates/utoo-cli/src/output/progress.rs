@@ -14,6 +14,7 @@ pub(crate) enum Phase {
     Resolving,
     Fetching,
     Linking,
+    Verifying,
 }
 
 impl Phase {
@@ -22,6 +23,7 @@ impl Phase {
             Self::Resolving => "resolving",
             Self::Fetching => "fetching",
             Self::Linking => "linking",
+            Self::Verifying => "verifying",
         }
     }
 }

@@ -39,6 +39,11 @@ impl Style {
         for section in error.sections() {
             let _ = write!(text, "\n{}", self.section(section));
         }
+        if let Some(output) = error.output() {
+            for line in output.trim_end().lines() {
+                let _ = write!(text, "\n  {} {}", self.paint("2", "|"), visible(line));
+            }
+        }
         if let Some(hint) = &error.hint {
             let _ = write!(text, "\n{} {}", self.paint("1;36", "hint:"), visible(hint));
         }

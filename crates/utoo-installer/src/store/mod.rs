@@ -20,6 +20,7 @@
 
 mod index;
 mod session;
+mod tidy;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ use crate::{InstallError, Result, TarballProblem};
 use index::IndexBuilder;
 pub use index::{FileMode, IndexedFile, PackageIndex, Shebang};
 use session::Session;
+pub use tidy::{Removal, StoreEntry};
 pub use verify::Damage;
 
 /// Packages with more files than this are written (and linked) by several threads.

@@ -17,6 +17,15 @@ pub struct Damage {
 }
 
 impl Store {
+    /// How many packages there are.
+    ///
+    /// # Errors
+    ///
+    /// Where a folder of the store cannot be listed.
+    pub fn count(&self) -> Result<usize> {
+        entries(self.root()).map(|entries| entries.len())
+    }
+
     /// Checks size and checksum of every file of every entry, and removes the entries that are damaged: the next
     /// install fetches them afresh. Gives what was removed, in order of path.
     ///
@@ -24,22 +33,42 @@ impl Store {
     ///
     /// Where a folder of the store cannot be listed, or a damaged entry cannot be removed.
     pub fn verify(&self) -> Result<Vec<Damage>> {
-        let mut entries = Vec::new();
-        for algorithm in folders(self.root())? {
-            if algorithm.ends_with("tmp") {
-                continue;
-            }
-            for shard in folders(&algorithm)? {
-                entries.extend(folders(&shard)?);
-            }
-        }
-        let mut damages: Vec<_> = entries.par_iter().filter_map(|entry| damage_of(entry)).collect();
+        self.verify_each(&|| {})
+    }
+
+    /// [`Store::verify`], telling of each entry that was read; from several threads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::verify`].
+    pub fn verify_each(&self, checked: &(dyn Fn() + Sync)) -> Result<Vec<Damage>> {
+        let entries = entries(self.root())?;
+        let look = |entry: &PathBuf| {
+            let damage = damage_of(entry);
+            checked();
+            damage
+        };
+        let mut damages: Vec<_> = entries.par_iter().filter_map(look).collect();
         damages.sort_by(|a, b| a.entry.cmp(&b.entry));
         for damage in &damages {
             utoo_fs::remove_dir_all(&damage.entry)?;
         }
         Ok(damages)
     }
+}
+
+/// The folders of all packages.
+pub(super) fn entries(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut entries = Vec::new();
+    for algorithm in folders(root)? {
+        if algorithm.ends_with("tmp") {
+            continue;
+        }
+        for shard in folders(&algorithm)? {
+            entries.extend(folders(&shard)?);
+        }
+    }
+    Ok(entries)
 }
 
 fn damage_of(entry: &Path) -> Option<Damage> {

@@ -70,7 +70,8 @@ impl Registry {
 
     /// Publishes a tarball; gives its entry for a lockfile.
     pub(crate) fn add(&self, name: &str, version: &str, tarball: Vec<u8>) -> Value {
-        let url = format!("https://registry.example/{name}/-/{version}.tgz");
+        let base = name.rsplit('/').next().unwrap();
+        let url = format!("https://registry.example/{name}/-/{base}-{version}.tgz");
         let integrity = Integrity::of(Algorithm::Sha512, &tarball).to_string();
         self.tarballs.lock().unwrap().insert(url.clone(), tarball.into());
         json!({"version": version, "resolved": url, "integrity": integrity})

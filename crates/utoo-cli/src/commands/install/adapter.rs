@@ -5,28 +5,36 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use utoo_installer::{FetchError, FetchErrorKind, Installer, PackageRequest, TarballRequest, TarballSource};
+use utoo_installer::{
+    FetchError, FetchErrorKind, Installer, Origin, PackageRequest, Policy, TarballRequest, TarballSource,
+};
 use utoo_registry::{UnifiedRegistry, bundled_in_folder};
 use utoo_resolver::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError,
 };
-use utoo_types::{Dist, PackageName};
+use utoo_types::{Algorithm, Dist, Integrity, PackageName};
+
+use crate::error::{EXOTIC_HINT, FOREIGN_HINT};
 
 /// Tarballs from wherever `resolved` says.
-pub(super) struct Tarballs {
+pub(in crate::commands) struct Tarballs {
     registry: UnifiedRegistry,
     /// What `file:` is relative to.
     root: PathBuf,
+    policy: Arc<Policy>,
 }
 
 impl Tarballs {
-    pub(super) fn new(registry: UnifiedRegistry, root: &Path) -> Self {
-        Self { registry, root: root.to_owned() }
+    pub(super) fn new(registry: UnifiedRegistry, root: &Path, policy: Arc<Policy>) -> Self {
+        Self { registry, root: root.to_owned(), policy }
     }
 }
 
 impl TarballSource for Tarballs {
     async fn fetch(&self, request: &TarballRequest) -> Result<Bytes, FetchError> {
+        if self.policy.origin(&request.resolved) == Origin::Refused {
+            return Err(fetch_error(&exotic(&request.resolved)));
+        }
         if let Some(path) = request.resolved.strip_prefix("file:") {
             let path = self.root.join(path);
             let read =
@@ -48,15 +56,16 @@ impl TarballSource for Tarballs {
 
 impl Tarballs {
     /// A tarball whose address is not known (`npm:`) is the one of the registry's document. One that comes without an
-    /// integrity (the lockfile lost it, or never had it) is held to that in the document, before anyone gets to see it;
-    /// npm takes such a tarball unseen.
+    /// integrity (the lockfile lost it, or never had it), with a weak one, or from a host that nobody configured is held
+    /// to that in the document, before anyone gets to see it; npm takes such a tarball unseen.
     async fn fetch_tarball(&self, request: &TarballRequest) -> Result<Bytes, RegistryError> {
         let TarballRequest { name, resolved, integrity } = request;
+        let is_foreign = self.policy.origin(resolved) == Origin::Foreign;
         let version =
             resolved.strip_prefix("npm:").and_then(|spec| spec.rsplit_once('@')).map(|(_, version)| version);
         let dist = match (version, integrity) {
-            (None, Some(_)) => None,
-            (None, None) => {
+            (None, Some(integrity)) if !is_foreign && is_strong(integrity) => None,
+            (None, _) => {
                 // Only versions that stand in the address are worth decoding.
                 let may_be = |text: &str| resolved.contains(text);
                 self.dist(name, may_be, |dist| file_of(&dist.tarball) == file_of(resolved)).await?
@@ -68,6 +77,9 @@ impl Tarballs {
                 })?)
             }
         };
+        if is_foreign && dist.as_ref().is_none_or(|dist| dist.integrity.is_none()) {
+            return Err(foreign(name, resolved));
+        }
         let address = match (&dist, version) {
             (Some(dist), Some(_)) => dist.tarball.clone(),
             _ => resolved.clone(),
@@ -76,7 +88,7 @@ impl Tarballs {
             utoo_registry::TarballRequest { url: address, name: name.clone(), integrity: integrity.clone() };
         let tarball = self.registry.fetch_tarball(&wanted).await?;
         match dist.and_then(|dist| dist.integrity) {
-            Some(promised) if integrity.is_none() && !promised.verifies(&tarball) => {
+            Some(promised) if !promised.verifies(&tarball) => {
                 let message = format!(
                     "the tarball of {name} is not what the registry's document promises: wanted {promised}"
                 );
@@ -104,6 +116,17 @@ impl Tarballs {
     }
 }
 
+/// Whether nobody can make another tarball with the same one.
+fn is_strong(integrity: &Integrity) -> bool {
+    integrity.strongest().0 >= Algorithm::Sha256
+}
+
+/// A tarball from a host of which only the lockfile knows.
+fn foreign(name: &PackageName, resolved: &str) -> RegistryError {
+    let message = format!("no configured registry vouches for {resolved}, where the lockfile says {name} is");
+    RegistryError::new("EFOREIGNSOURCE", ErrorCategory::Precondition, message).hint(FOREIGN_HINT)
+}
+
 /// What identifies a tarball among those of one name: its file, since the host may be another mirror's.
 fn file_of(url: &str) -> &str {
     url.rsplit_once("/-/").map_or(url, |(_, file)| file)
@@ -114,6 +137,7 @@ fn file_of(url: &str) -> &str {
 pub(super) struct WithStore<'a> {
     pub(super) registry: &'a UnifiedRegistry,
     pub(super) installer: &'a Installer<Tarballs>,
+    pub(super) policy: &'a Policy,
 }
 
 impl Registry for WithStore<'_> {
@@ -122,6 +146,11 @@ impl Registry for WithStore<'_> {
     }
 
     async fn execute(&self, job: ManifestJob) -> Result<ManifestJobDone, RegistryError> {
+        if let ManifestJob::Source { spec } = &job
+            && !self.policy.permits_spec(spec)
+        {
+            return Err(exotic(spec.raw()));
+        }
         if let ManifestJob::Bundle { name, resolved, integrity } = &job {
             let request = PackageRequest {
                 name: name.clone(),
@@ -146,6 +175,12 @@ impl WithStore<'_> {
         });
         read.await.ok()?.ok()
     }
+}
+
+/// What only a dependency asks for, and is in no registry.
+fn exotic(source: &str) -> RegistryError {
+    let message = format!("{source} is no registry's, and only a dependency asks for it");
+    RegistryError::new("EEXOTICSUBDEP", ErrorCategory::Precondition, message).hint(EXOTIC_HINT)
 }
 
 fn local(message: String) -> FetchError {

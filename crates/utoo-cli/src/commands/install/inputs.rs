@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use utoo_installer::{Completion, Freshness, StateInputs, is_up_to_date};
+use utoo_config::ScriptSettings;
+use utoo_installer::{Completion, Freshness, Policy, StateInputs, is_up_to_date};
 use utoo_lockfile::{Entry, Lockfile, LockfileError};
 use utoo_resolver::{Folder, Project};
 use utoo_types::{PackageJson, PackageName};
@@ -27,7 +28,7 @@ const LIFECYCLE: [&str; 8] = [
 
 /// The project as its files say.
 pub(crate) struct Inputs {
-    pub(super) root: Package,
+    pub(in crate::commands) root: Package,
     pub(super) workspaces: Vec<Workspace>,
     /// Text of package-lock.json or npm-shrinkwrap.json.
     pub(super) lock_text: Option<String>,
@@ -37,7 +38,7 @@ pub(crate) struct Inputs {
 
 /// What an install put into `node_modules` that no file says (`--no-save`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unsaved {
+pub(in crate::commands) enum Unsaved {
     /// Nothing: whoever installs again has nothing to do.
     Nothing,
     /// What the words asked for: the next install takes it back.
@@ -87,12 +88,17 @@ impl Inputs {
         package.json.place_of(&[block, name])
     }
 
-    pub(super) fn workspace_locations(&self) -> Vec<Arc<str>> {
+    pub(in crate::commands) fn workspace_locations(&self) -> Vec<Arc<str>> {
         self.workspaces.iter().map(|workspace| Arc::clone(&workspace.location)).collect()
     }
 
+    /// What packages may do here.
+    pub(in crate::commands) fn policy(&self, context: &Context) -> CliResult<Policy> {
+        crate::policy::policy(context, &self.root, self.workspaces.iter().map(|workspace| &workspace.package))
+    }
+
     /// Whether there is nothing to install and no script to run.
-    pub(super) fn is_up_to_date(&self, context: &Context) -> bool {
+    pub(in crate::commands) fn is_up_to_date(&self, context: &Context) -> bool {
         let runs_scripts = !context.config.scripts().ignore_scripts
             && std::iter::once(&self.root)
                 .chain(self.workspaces.iter().map(|workspace| &workspace.package))
@@ -110,7 +116,12 @@ impl Inputs {
     }
 
     /// What decides whether an install has anything to do.
-    pub(super) fn state(&self, context: &Context, edits: Unsaved, mut folders: Vec<PathBuf>) -> StateInputs {
+    pub(in crate::commands) fn state(
+        &self,
+        context: &Context,
+        edits: Unsaved,
+        mut folders: Vec<PathBuf>,
+    ) -> StateInputs {
         let mut files =
             vec![PathBuf::from("package.json"), "package-lock.json".into(), "npm-shrinkwrap.json".into()];
         for workspace in &self.workspaces {
@@ -120,14 +131,14 @@ impl Inputs {
         }
         let config = &context.config;
         let settings = format!(
-            "{} {edits:?} {:?} {:?} {:?} {:?} {:?} {} {:?}",
+            "{} {edits:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             env!("CARGO_PKG_VERSION"),
             config.workspaces(),
             config.resolve(),
             config.install(),
             config.lock(),
             config.default_registry().as_str(),
-            config.scripts().ignore_scripts,
+            gate(config.scripts()),
             config.scoped_registries().map(|(scope, url)| (scope, url.as_str())).collect::<Vec<_>>(),
         );
         StateInputs { files, folders, settings }
@@ -184,6 +195,12 @@ impl Inputs {
     }
 }
 
+/// What decides, besides package.json, on which scripts of dependencies have to have run.
+fn gate(scripts: &ScriptSettings) -> impl std::fmt::Debug {
+    let (all, strict) = (scripts.dangerously_allow_all_scripts, scripts.strict_allow_scripts);
+    (scripts.ignore_scripts, all, strict, &scripts.allow_scripts)
+}
+
 /// Which entries of the tree may take from their packages what abbreviated metadata lacks: those that the lockfile before
 /// (or the hidden one) had not. What an old lockfile was completed with by its packages' manifests stays without it too.
 pub(super) fn completion(before: Option<&Lockfile>, tree: &Lockfile) -> Completion {
@@ -198,7 +215,7 @@ pub(super) fn completion(before: Option<&Lockfile>, tree: &Lockfile) -> Completi
     Completion::Only(fresh.map(|(location, _)| location.clone()).collect())
 }
 
-/// npm-shrinkwrap.json comes before package-lock.json. Where lockfiles are off, neither is read but by `ci`.
+/// npm-shrinkwrap.json comes before package-lock.json. Where lockfiles are off, neither is read, but for `utoo ci`.
 fn read_lock(context: &Context) -> CliResult<(PathBuf, Option<String>)> {
     let default = context.root().join("package-lock.json");
     if !context.config.lock().package_lock && context.command != Command::Ci {

@@ -30,6 +30,10 @@ pub(super) async fn resolve(
     (registry, installer): (&WithStore<'_>, Option<&Installer<Tarballs>>),
     progress: &Progress,
 ) -> CliResult<Resolution> {
+    if let Some(lock) = &project.lock {
+        // Before anything is asked for: a lockfile may come from anybody.
+        registry.policy.check_lockfile(lock)?;
+    }
     let mut options = options(context);
     options.update = refresh.names;
     options.dedupe = refresh.dedupe.unwrap_or(options.dedupe);
@@ -62,6 +66,7 @@ pub(super) async fn resolve(
         }
         resolution => resolution.inspect_err(|_| progress.clear())?,
     };
+    registry.policy.check_lockfile(&resolution.lockfile).inspect_err(|_| progress.clear())?;
     progress.end(Phase::Resolving, started, &plural(super::count(&resolution.lockfile), "package"));
     progress.clear();
     context.output.timed("resolve", started.elapsed());

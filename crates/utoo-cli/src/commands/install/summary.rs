@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
-use serde_json::json;
-use utoo_installer::Installed;
+use serde_json::{Value, json};
+use utoo_installer::{FailedOptional, Installed, Policy, SkipReason, SkippedScript};
 use utoo_lockfile::Lockfile;
 use utoo_registry::UnifiedRegistry;
+use utoo_types::ScriptTarget;
 
 use super::save::Saved;
+use crate::commands::scripts;
 use crate::context::Context;
 use crate::output::{Done, bytes, duration, plural};
 
@@ -48,7 +50,8 @@ pub(super) fn resolved_only(
     }
 }
 
-pub(super) fn installed(context: &Context, installed: &Installed, saved: Saved) -> Done {
+/// After an install.
+pub(super) fn installed(context: &Context, policy: &Policy, installed: &Installed, saved: Saved) -> Done {
     let done = &installed.summary;
     let mut parts = Vec::new();
     for (count, word) in [(done.added, "added"), (done.changed, "changed"), (done.removed, "removed")] {
@@ -67,11 +70,7 @@ pub(super) fn installed(context: &Context, installed: &Installed, saved: Saved) 
             format!("{} ({from}) in {took}", parts.join(", "))
         }
     };
-    let skipped: Vec<&str> = done.scripts_skipped.iter().map(|skipped| skipped.package.as_str()).collect();
-    if !skipped.is_empty() && !context.config.scripts().ignore_scripts {
-        let wanted = plural(skipped.len(), "package");
-        summary.push_str(&format!("\ninstall scripts of {wanted} were not run: {}", skipped.join(", ")));
-    }
+    summary.push_str(&about_scripts(context, policy, installed));
     Done {
         text: String::new(),
         summary,
@@ -80,7 +79,77 @@ pub(super) fn installed(context: &Context, installed: &Installed, saved: Saved) 
             "kept": done.kept, "leftOut": done.left_out, "fromCache": done.from_cache,
             "downloaded": done.downloaded, "downloadedBytes": done.downloaded_bytes,
             "packageJsonWritten": saved.package_json, "lockfileWritten": saved.lockfile,
-            "scriptsRun": done.scripts_run, "scriptsSkipped": skipped,
+            "scriptsRun": done.scripts_run, "scriptsSkipped": names(&done.scripts_skipped),
+            "skippedScripts": skipped_scripts(&done.scripts_skipped), "failedOptional": failed(&done.failed_optional),
         }),
     }
+}
+
+/// After `rebuild`.
+pub(in crate::commands) fn installed_scripts(
+    context: &Context,
+    policy: &Policy,
+    installed: &Installed,
+) -> Done {
+    let done = &installed.summary;
+    let took = duration(context.started.elapsed());
+    let rebuilt = plural(done.added + done.changed, "package");
+    let ran = plural(done.scripts_run, "script");
+    Done {
+        text: String::new(),
+        summary: format!(
+            "rebuilt {rebuilt}, ran {ran}, in {took}{}",
+            about_scripts(context, policy, installed)
+        ),
+        result: json!({
+            "rebuilt": done.added + done.changed, "scriptsRun": done.scripts_run,
+            "skippedScripts": skipped_scripts(&done.scripts_skipped), "failedOptional": failed(&done.failed_optional),
+        }),
+    }
+}
+
+/// A line for each package that wanted to run a script and did not, and the one command that would allow it.
+fn about_scripts(context: &Context, policy: &Policy, installed: &Installed) -> String {
+    let mut text = String::new();
+    for FailedOptional { package, error } in &installed.summary.failed_optional {
+        text.push_str(&format!("\n{package} is optional and left out: {error}"));
+    }
+    let skipped = &installed.summary.scripts_skipped;
+    if skipped.is_empty() || context.config.scripts().ignore_scripts {
+        return text;
+    }
+    text.push_str(&format!("\ninstall scripts of {} were not run:", plural(skipped.len(), "package")));
+    for one in skipped {
+        text.push_str(&format!(
+            "\n  {}",
+            scripts::line(&one.package, &one.scripts, scripts::why(one.reason))
+        ));
+    }
+    let open = skipped.iter().filter(|one| one.reason != SkipReason::Denied);
+    let targets: Vec<ScriptTarget> = open
+        .filter_map(|one| policy.script_target(&one.location, installed.tree.get(&one.location)?))
+        .collect();
+    if !targets.is_empty() {
+        let names: Vec<&str> = targets.iter().map(ScriptTarget::label).collect();
+        text.push_str(&format!("\nto allow them: {}", scripts::approve_command(&names)));
+    }
+    text
+}
+
+fn names(skipped: &[SkippedScript]) -> Vec<&str> {
+    skipped.iter().map(|one| one.package.as_str()).collect()
+}
+
+fn skipped_scripts(skipped: &[SkippedScript]) -> Value {
+    let one = |one: &SkippedScript| {
+        json!({
+            "package": one.package, "location": &*one.location, "reason": scripts::word(one.reason),
+            "scripts": scripts::commands(&one.scripts),
+        })
+    };
+    skipped.iter().map(one).collect()
+}
+
+fn failed(failed: &[FailedOptional]) -> Value {
+    failed.iter().map(|one| json!({ "package": one.package, "error": one.error.to_string() })).collect()
 }
