@@ -1,12 +1,12 @@
 //! What packages may do in this project: the installer's policy, from package.json, the configuration and the flags.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 use utoo_config::Layer;
 use utoo_installer::{ExoticSubdeps, Policy, ScriptGate, exotic_specs};
-use utoo_types::{AllowScripts, Manifest, Spec, SpecKind};
+use utoo_types::{AllowScripts, Manifest, Spec, SpecContext, SpecKind};
 
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
@@ -32,7 +32,7 @@ pub(crate) fn policy<'a>(
             (false, false) => ScriptGate::Rules,
         },
         registries: config.registry_hosts().clone(),
-        own_sources: own_sources(root, workspaces),
+        own_sources: own_sources(context.env.get("HOME").map(PathBuf::from), root, workspaces),
         exotic_subdeps: match config.resolve().block_exotic_subdeps {
             true => ExoticSubdeps::Refuse,
             false => ExoticSubdeps::Allow,
@@ -74,12 +74,18 @@ fn allow_scripts(context: &Context, root: &Package) -> CliResult<AllowScripts> {
 }
 
 /// What is in no registry and asked for by the project, its workspaces, and the folders that those ask for.
-fn own_sources<'a>(root: &'a Package, workspaces: impl Iterator<Item = &'a Package>) -> Vec<Spec> {
-    let mut specs = overrides(root);
+fn own_sources<'a>(
+    home: Option<PathBuf>,
+    root: &'a Package,
+    workspaces: impl Iterator<Item = &'a Package>,
+) -> Vec<Spec> {
+    let mut context = SpecContext { directory: root.folder.clone(), home };
+    let mut specs = overrides(root, &context);
     let mut open: Vec<PathBuf> = Vec::new();
     let mut seen = BTreeSet::new();
-    let take = |manifest: &Manifest, folder: &Path, specs: &mut Vec<Spec>, open: &mut Vec<PathBuf>| {
-        let own = dependencies(manifest, folder);
+    let mut take = |package: &Package, open: &mut Vec<PathBuf>| {
+        context.directory.clone_from(&package.folder);
+        let own = dependencies(package.json.manifest(), &context);
         open.extend(own.iter().filter_map(|spec| match spec.kind() {
             SpecKind::Directory(path) => Some(path.clone()),
             _ => None,
@@ -87,29 +93,29 @@ fn own_sources<'a>(root: &'a Package, workspaces: impl Iterator<Item = &'a Packa
         specs.extend(own);
     };
     for package in std::iter::once(root).chain(workspaces) {
-        take(package.json.manifest(), &package.folder, &mut specs, &mut open);
+        take(package, &mut open);
     }
     while let Some(folder) = open.pop() {
         // A folder that cannot be read is the resolver's to complain about.
         if let (true, Ok(Some(package))) = (seen.insert(folder.clone()), Package::find(&folder)) {
-            take(package.json.manifest(), &folder, &mut specs, &mut open);
+            take(&package, &mut open);
         }
     }
     specs
 }
 
-fn dependencies(manifest: &Manifest, folder: &Path) -> Vec<Spec> {
+fn dependencies(manifest: &Manifest, context: &SpecContext) -> Vec<Spec> {
     let sets = [
         &manifest.dependencies,
         &manifest.dev_dependencies,
         &manifest.optional_dependencies,
         &manifest.peer_dependencies,
     ];
-    exotic_specs(sets.into_iter().flatten().map(|(name, spec)| (name.as_str(), &**spec)), folder)
+    exotic_specs(sets.into_iter().flatten().map(|(name, spec)| (name.as_str(), &**spec)), context)
 }
 
 /// The texts at the ends of `overrides`, however deep.
-fn overrides(root: &Package) -> Vec<Spec> {
+fn overrides(root: &Package, context: &SpecContext) -> Vec<Spec> {
     fn collect<'a>(name: &'a str, value: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
         match value {
             Value::String(spec) => found.push((name, spec)),
@@ -128,5 +134,5 @@ fn overrides(root: &Package) -> Vec<Spec> {
     let without_range =
         |key: &'_ str| key.char_indices().skip(1).find(|(_, letter)| *letter == '@').map(|(at, _)| at);
     let named = found.into_iter().map(|(key, spec)| (without_range(key).map_or(key, |at| &key[..at]), spec));
-    exotic_specs(named, &root.folder)
+    exotic_specs(named, context)
 }

@@ -5,7 +5,7 @@
 //! what it may reach decided here; signatures and provenance of a package belong into [`Policy::check_lockfile`] and
 //! [`Policy::origin`], beside the question where it came from.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
@@ -291,11 +291,15 @@ fn urls_asked_for(tree: &Lockfile) -> FxHashSet<&str> {
 }
 
 /// Folders and everything else that package.json files of the project ask for and that is in no registry; those of its
-/// folders are read by the caller, and their own dependencies added. `overrides` count: the project wrote them.
-pub fn exotic_specs<'a>(dependencies: impl Iterator<Item = (&'a str, &'a str)>, folder: &Path) -> Vec<Spec> {
+/// folders are read by the caller, and their own dependencies added. `overrides` count: the project wrote them. Paths are
+/// those of the context, which should be absolute.
+pub fn exotic_specs<'a>(
+    dependencies: impl Iterator<Item = (&'a str, &'a str)>,
+    context: &SpecContext,
+) -> Vec<Spec> {
     let specs = dependencies.filter_map(|(name, text)| {
         let name = utoo_types::PackageName::parse(name).ok()?;
-        Spec::resolve(&name, text, Some(folder)).ok()
+        Spec::resolve_in(&name, text, context).ok()
     });
     specs.filter(|spec| !spec.is_registry()).collect()
 }

@@ -4,6 +4,10 @@ use super::*;
 
 const COMMIT: &str = "0123456789012345678901234567890123456789";
 
+fn context() -> SpecContext {
+    SpecContext { directory: PathBuf::from("/app"), home: Some(PathBuf::from("/home/me")) }
+}
+
 fn policy(rules: &serde_json::Value) -> Policy {
     let project = PathBuf::from("/app");
     Policy {
@@ -11,7 +15,7 @@ fn policy(rules: &serde_json::Value) -> Policy {
         registries: RegistryHosts::new(["registry.example".to_owned()]),
         own_sources: exotic_specs(
             [("own", "github:me/own"), ("url", "https://x.example/url.tgz")].into_iter(),
-            &project,
+            &context(),
         ),
         project,
         ..Policy::default()
@@ -156,6 +160,10 @@ fn links_lead_into_the_project_or_where_it_says() {
     let closed = policy(&json!({}));
     assert!(closed.check_lockfile(&lock("packages/lib")).is_ok());
     assert_eq!(closed.check_lockfile(&lock("../lib")).unwrap_err().code(), "EEXOTICSUBDEP");
-    let own_sources = exotic_specs([("lib", "file:../lib")].into_iter(), Path::new("/app"));
-    assert!(Policy { own_sources, ..closed }.check_lockfile(&lock("../lib")).is_ok());
+    let own_sources =
+        exotic_specs([("lib", "file:../lib"), ("of-home", "file:~/lib")].into_iter(), &context());
+    let open = Policy { own_sources, ..closed };
+    assert!(open.check_lockfile(&lock("../lib")).is_ok());
+    assert!(open.check_lockfile(&lock("../home/me/lib")).is_ok());
+    assert!(open.check_lockfile(&lock("../home/lib")).is_err());
 }
