@@ -358,7 +358,7 @@ async fn a_binding_gyp_alone_is_an_install_script() {
     let bin = project.folder.path().join("gyp-bin");
     std::fs::create_dir(&bin).unwrap();
     let command = bin.join("node-gyp");
-    std::fs::write(&command, "#!/bin/sh\necho \"$1 $npm_config_node_gyp\" > built\n").unwrap();
+    utoo_fs::write_atomic(&command, "#!/bin/sh\necho \"$1 $npm_config_node_gyp\" > built\n").unwrap();
     std::fs::set_permissions(&command, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let setup = ScriptSetup {
         environment: [("PATH".into(), std::env::var_os("PATH").unwrap_or_default())].into_iter().collect(),
