@@ -105,6 +105,13 @@ pub(crate) enum Progress {
     Done(Obtained),
 }
 
+/// Whether the store has to be asked before the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StoreLook {
+    First,
+    Done,
+}
+
 impl<S> Downloads<S> {
     /// Waits for what is being unpacked, lets nothing more in, and takes this process's folder out of the store: after an
     /// error, downloads are still under way when the process ends.
@@ -138,8 +145,17 @@ impl<S: TarballSource> Downloads<S> {
         }
     }
 
-    /// Starts a download unless it has been started. To be called within a tokio runtime.
+    /// Starts a download unless it has been started, or the store has the package. To be called within a tokio runtime.
     pub(crate) fn start(&self, request: PackageRequest) -> Task {
+        self.start_with(request, StoreLook::First)
+    }
+
+    /// [`Downloads::start`] of what the store was just found to lack.
+    pub(crate) fn start_missing(&self, request: PackageRequest) -> Task {
+        self.start_with(request, StoreLook::Done)
+    }
+
+    fn start_with(&self, request: PackageRequest, look: StoreLook) -> Task {
         let mut tasks = self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let key = TaskKey::of(&request);
         if let Some(task) = tasks.get(&key) {
@@ -147,7 +163,7 @@ impl<S: TarballSource> Downloads<S> {
         }
         let inner = self.shared.clone();
         let cancelled = InstallError::Cancelled { package: request.label() };
-        let spawned = tokio::spawn(async move { inner.obtain(request).await });
+        let spawned = tokio::spawn(async move { inner.obtain(request, look).await });
         let task = spawned.map(|joined| joined.unwrap_or(Err(cancelled))).boxed().shared();
         tasks.insert(key, task.clone());
         task
@@ -178,8 +194,10 @@ impl<S: TarballSource> Downloads<S> {
 }
 
 impl<S: TarballSource> Inner<S> {
-    async fn obtain(self: Arc<Self>, request: PackageRequest) -> Result<Obtained> {
-        if let Some(key) = StoreKey::of(&request) {
+    async fn obtain(self: Arc<Self>, request: PackageRequest, look: StoreLook) -> Result<Obtained> {
+        if look == StoreLook::First
+            && let Some(key) = StoreKey::of(&request)
+        {
             let store = self.store.clone();
             if let Some(stored) = on_rayon(&request, move || store.lookup(&key)).await? {
                 return Ok(Obtained { stored, downloaded: None });

@@ -468,30 +468,40 @@ fn finish(
     let mark = |stage, started: Instant| {
         (options.events)(InstallEvent::StageDone { stage, took: started.elapsed() });
     };
-    let started = Instant::now();
-    make::publish_all(job, made)?;
-    mark(Stage::Publish, started);
-    let started = Instant::now();
     let tree = record::completed(job, made, &request.completion);
-    if options.bin_links == BinLinks::Make {
-        bins::link_bins(
-            &job.project,
-            record::commands(job, made, &tree, &options.project),
-            &record::touched(&job.plan),
-        )?;
-    }
-    let removed = job.plan.with(Action::Remove).map(|step| &step.location);
-    let removed: Vec<_> = removed.chain(&job.disk.emptied).cloned().collect();
-    place::remove_empty_folders(&job.project, &removed)?;
-    mark(Stage::Bins, started);
+    // What is to be written does not depend on the moves and links: the other core prints it meanwhile.
+    let (linked, hidden) = rayon::join(
+        || {
+            let started = Instant::now();
+            make::publish_all(job, made)?;
+            mark(Stage::Publish, started);
+            let started = Instant::now();
+            link_commands(options, job, made, &tree)?;
+            mark(Stage::Bins, started);
+            Ok::<(), InstallError>(())
+        },
+        || record::hidden_text(job, &tree),
+    );
+    linked?;
     let started = Instant::now();
-    record::write_hidden(&options.project, job, &tree)?;
+    record::write_hidden(&options.project, job, hidden)?;
     mark(Stage::Record, started);
     let completed = match tree {
         Cow::Owned(completed) => Some(completed),
         Cow::Borrowed(_) => None,
     };
     Ok((completed, record::folders(&job.selection)))
+}
+
+/// Links the commands of what is there now, and removes the folders that removals left empty.
+fn link_commands(options: &InstallerOptions, job: &Job, made: &Made, tree: &Lockfile) -> Result<()> {
+    if options.bin_links == BinLinks::Make {
+        let commands = record::commands(job, made, tree, &options.project);
+        bins::link_bins(&job.project, commands, &record::touched(&job.plan))?;
+    }
+    let removed = job.plan.with(Action::Remove).map(|step| &step.location);
+    let removed: Vec<_> = removed.chain(&job.disk.emptied).cloned().collect();
+    place::remove_empty_folders(&job.project, &removed)
 }
 
 /// Runs what blocks (files, locks) on tokio's threads for that.

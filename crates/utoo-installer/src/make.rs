@@ -168,7 +168,7 @@ async fn make_missing<S: TarballSource>(
 ) -> Result<(Vec<MadeOne>, Option<u64>)> {
     let Group { request, steps } = group;
     for attempt in 0.. {
-        let obtained = downloads.start(request.clone()).await?;
+        let obtained = downloads.start_missing(request.clone()).await?;
         let (job_, stored, steps_) = (job.clone(), obtained.stored.clone(), steps.clone());
         let made = on_rayon(&request, move || {
             steps_.iter().map(|&at| make_one(&job_, at, &stored)).collect::<Result<Vec<_>, _>>()

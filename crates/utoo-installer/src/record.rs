@@ -100,9 +100,8 @@ pub(crate) fn touched(plan: &Plan) -> Vec<Arc<str>> {
     parents.into_iter().map(Arc::from).collect()
 }
 
-/// Writes the list of what is on disk, if it is not what is there already. It is written after all folders were made, so
-/// that it is newer than each of them: npm takes an older one for outdated.
-pub(crate) fn write_hidden(project: &Path, job: &Job, tree: &Lockfile) -> Result<()> {
+/// The list of what is on disk when all is done. `None` where npm writes none: nothing was there, and nothing is to be.
+pub(crate) fn hidden_text(job: &Job, tree: &Lockfile) -> Option<String> {
     let targets: FxHashSet<&str> = tree
         .packages
         .iter()
@@ -129,13 +128,18 @@ pub(crate) fn write_hidden(project: &Path, job: &Job, tree: &Lockfile) -> Result
     let listed = listed.filter(|(location, _)| is_there(location) && !others.contains_key(location));
     let mut hidden: Vec<_> = listed.collect();
     hidden.extend(others);
-    let path = project.join(HIDDEN_LOCKFILE);
-    if hidden.is_empty() && job.disk.found.is_empty() {
-        // npm writes none where there was nothing and there is to be nothing.
+    let is_none = hidden.is_empty() && job.disk.found.is_empty();
+    (!is_none).then(|| tree.to_hidden_text_with(hidden))
+}
+
+/// Writes that list, if it is not what is there already. It is written after all folders were made, so that it is newer
+/// than each of them: npm takes an older one for outdated.
+pub(crate) fn write_hidden(project: &Path, job: &Job, text: Option<String>) -> Result<()> {
+    let Some(text) = text else {
         job.project.remove_file(HIDDEN_LOCKFILE)?;
         return Ok(());
-    }
-    let text = tree.to_hidden_text_with(hidden);
+    };
+    let path = project.join(HIDDEN_LOCKFILE);
     let unchanged = job.plan.is_empty() && std::fs::read(&path).is_ok_and(|there| there == text.as_bytes());
     if unchanged {
         return Ok(());

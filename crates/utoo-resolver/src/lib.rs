@@ -90,7 +90,7 @@ pub use registry::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, SourceManifest,
 };
 pub use resolve::{ResolveEvent, resolve, resolve_with};
-pub use resolver::{Chosen, Resolution, Resolver};
+pub use resolver::{Chosen, Resolution, Resolver, Spent};
 pub use tree::{DependencyEdge, EdgeKind};
 
 /// The example in the repository's README is compiled and run with this crate's.

@@ -3,33 +3,57 @@
 //! Every arriving manifest names dependencies; for each, the version that a fresh tree would most likely take
 //! is picked, and its dependencies are asked for in turn. The guess warms the cache and decides nothing: what
 //! the placer wants and the guess missed, it asks for itself.
+//!
+//! A peer dependency is mostly served by a version that something else asks for, and hardly ever by the newest one that it
+//! allows (`eslint: ">=3"` of an old plugin): it is followed only where nothing else is known to want that name.
 
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use utoo_types::{PackageName, Packument, PickOptions, Spec, SpecKind, pick};
+use utoo_types::{DependencyKind, PackageName, Packument, Spec, SpecKind, pick};
 
 use crate::cache::ManifestCache;
+use crate::options::{Peers, ResolveOptions};
 use crate::registry::ManifestJob;
 
 /// What a guess is made from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known<'k> {
     pub(crate) cache: &'k ManifestCache,
-    pub(crate) pick: &'k PickOptions,
+    pub(crate) options: &'k ResolveOptions,
+}
+
+/// How much a want says about the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Strength {
+    /// The placer asks, or a plain or optional dependency: some version of it comes into the tree.
+    Sure,
+    /// A peer dependency, for which a version of somebody else's may serve.
+    Peer,
+}
+
+/// Somebody's dependency.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Want {
+    /// Its name in the tree; the registry's is another one for an alias.
+    name: PackageName,
+    spec: Arc<str>,
+    strength: Strength,
 }
 
 /// The state of the guess: what was wanted of which name, and what has been followed.
 #[derive(Debug, Default)]
 pub(crate) struct Prefetch {
-    /// Wants whose packument has not arrived.
-    waiting: FxHashMap<PackageName, Vec<SpecKind>>,
-    seen: FxHashSet<(PackageName, Arc<str>)>,
+    /// Wants whose packument has not arrived, by the registry's name.
+    waiting: FxHashMap<PackageName, Vec<(Want, SpecKind)>>,
+    seen: FxHashSet<Want>,
+    /// The names in the tree that will be there whatever becomes of peer dependencies.
+    sure: FxHashSet<PackageName>,
     expanded: FxHashSet<(PackageName, Arc<str>)>,
 }
 
 impl Prefetch {
-    /// Follows one dependency. New jobs are appended to `jobs`; some may be in flight or answered already.
+    /// Follows what the placer asks for. New jobs are appended to `jobs`; some may be in flight or answered already.
     pub(crate) fn want(
         &mut self,
         name: &PackageName,
@@ -37,54 +61,67 @@ impl Prefetch {
         known: Known<'_>,
         jobs: &mut Vec<ManifestJob>,
     ) {
-        let mut stack = vec![(name.clone(), Arc::clone(spec))];
-        while let Some((name, spec)) = stack.pop() {
-            if !self.seen.insert((name.clone(), Arc::clone(&spec))) {
+        let want = Want { name: name.clone(), spec: Arc::clone(spec), strength: Strength::Sure };
+        self.follow(vec![want], known, jobs);
+    }
+
+    /// A packument arrived: everyone who waited for it is followed.
+    pub(crate) fn arrived(&mut self, packument: &Packument, known: Known<'_>, jobs: &mut Vec<ManifestJob>) {
+        let mut next = Vec::new();
+        for (want, kind) in self.waiting.remove(packument.name()).unwrap_or_default() {
+            if !self.is_served(&want) {
+                self.expand(packument, &kind, known.options, &mut next);
+            }
+        }
+        self.follow(next, known, jobs);
+    }
+
+    fn follow(&mut self, mut stack: Vec<Want>, known: Known<'_>, jobs: &mut Vec<ManifestJob>) {
+        while let Some(want) = stack.pop() {
+            if want.strength == Strength::Sure {
+                self.sure.insert(want.name.clone());
+            }
+            if self.is_served(&want) || !self.seen.insert(want.clone()) {
                 continue;
             }
-            let Some((name, kind)) = registry_want(&name, &spec) else { continue };
+            let Some((name, kind)) = registry_want(&want.name, &want.spec) else { continue };
             match known.cache.packument(&name) {
-                Some(Ok(packument)) => self.expand(packument, &kind, known.pick, &mut stack),
+                Some(Ok(packument)) => self.expand(packument, &kind, known.options, &mut stack),
                 Some(Err(_)) => {}
                 None => {
-                    jobs.push(ManifestJob::Version { name: name.clone(), spec });
-                    self.waiting.entry(name).or_default().push(kind);
+                    jobs.push(ManifestJob::Version { name: name.clone(), spec: want.spec.clone() });
+                    self.waiting.entry(name).or_default().push((want, kind));
                 }
             }
         }
     }
 
-    /// A packument arrived: everyone who waited for it is followed.
-    pub(crate) fn arrived(&mut self, packument: &Packument, known: Known<'_>, jobs: &mut Vec<ManifestJob>) {
-        let name = packument.name().clone();
-        let mut next = Vec::new();
-        for kind in self.waiting.remove(&name).unwrap_or_default() {
-            self.expand(packument, &kind, known.pick, &mut next);
-        }
-        for (name, spec) in next {
-            self.want(&name, &spec, known, jobs);
-        }
+    /// Whether it is a peer dependency for which, very likely, something else is there.
+    fn is_served(&self, want: &Want) -> bool {
+        want.strength == Strength::Peer && self.sure.contains(&want.name)
     }
 
     fn expand(
         &mut self,
         packument: &Packument,
         kind: &SpecKind,
-        pick_options: &PickOptions,
-        next: &mut Vec<(PackageName, Arc<str>)>,
+        options: &ResolveOptions,
+        next: &mut Vec<Want>,
     ) {
-        let Ok(candidate) = pick(packument, kind, pick_options) else { return };
+        let Ok(candidate) = pick(packument, kind, &options.pick) else { return };
         let key = (packument.name().clone(), Arc::from(candidate.version_text()));
         if !self.expanded.insert(key) {
             return;
         }
         // Bundled names may be nobody's in the registry, or somebody else's: they are never asked for.
         let bundle = candidate.has_bundle().then(|| candidate.manifest().bundle_dependencies);
-        for (name, spec, _) in candidate.dependencies() {
-            if bundle.as_ref().is_some_and(|bundle| bundle.contains(name)) {
+        for (name, spec, kind) in candidate.dependencies() {
+            let strength = if kind == DependencyKind::Peer { Strength::Peer } else { Strength::Sure };
+            let is_ignored = strength == Strength::Peer && options.peers == Peers::Ignore;
+            if is_ignored || bundle.as_ref().is_some_and(|bundle| bundle.contains(name)) {
                 continue;
             }
-            next.push((PackageName::new_unchecked(name), Arc::from(spec)));
+            next.push(Want { name: PackageName::new_unchecked(name), spec: Arc::from(spec), strength });
         }
     }
 }
@@ -99,3 +136,6 @@ fn registry_want(name: &PackageName, spec: &str) -> Option<(PackageName, SpecKin
     let name = spec.name().unwrap_or(name).clone();
     Some((name, spec.kind().clone()))
 }
+
+#[cfg(test)]
+mod tests;

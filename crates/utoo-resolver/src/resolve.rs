@@ -70,7 +70,7 @@ pub async fn resolve_with<R: Registry>(
         resolver.take_chosen().into_iter().for_each(|chosen| on_event(ResolveEvent::Chosen(chosen)));
         for job in wants {
             if let ManifestJob::Version { name, spec } = &job {
-                prefetch.want(name, spec, Known { cache, pick: &options.pick }, &mut jobs);
+                prefetch.want(name, spec, Known { cache, options }, &mut jobs);
             }
             jobs.push(job);
         }
@@ -84,7 +84,7 @@ pub async fn resolve_with<R: Registry>(
         // Everything that is there already is taken in before the placer looks again.
         loop {
             accept(answer, cache, &mut on_event, |packument, cache| {
-                prefetch.arrived(packument, Known { cache, pick: &options.pick }, &mut jobs);
+                prefetch.arrived(packument, Known { cache, options }, &mut jobs);
             });
             dispatch(&mut jobs, registry, cache, &mut asked, |job| {
                 on_event(ResolveEvent::Wanted(&job));

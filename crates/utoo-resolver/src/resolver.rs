@@ -13,7 +13,7 @@ use crate::load::{LockedNodes, Project, load, refuse_conflicting_overrides};
 use crate::lock::to_lockfile;
 use crate::options::ResolveOptions;
 use crate::platform::check_platforms;
-use crate::tree::NodeKind;
+use crate::tree::{NodeKind, Tree};
 use utoo_types::{Integrity, Manifest, PackageName};
 
 /// A resolve under way. Does no IO, spawns nothing, locks nothing, awaits nothing: [`Resolver::advance`] says
@@ -40,6 +40,20 @@ pub struct Resolution {
     pub changed: bool,
     /// The tree as data, with the reasons; where [`crate::Record::Decisions`] asked for them.
     pub graph: Option<Graph>,
+    /// What the resolve worked with and nobody needs any more.
+    pub spent: Spent,
+}
+
+/// The tree in its working form. Dropping it frees each node and edge by itself: who has nothing else to do with the
+/// memory than to end the process may forget it.
+pub struct Spent {
+    _tree: Tree,
+}
+
+impl std::fmt::Debug for Spent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Spent")
+    }
 }
 
 /// A package that was chosen for a place in the tree. It may still be replaced by another while the resolve
@@ -118,7 +132,7 @@ impl<'p> Resolver<'p> {
         let lockfile = to_lockfile(tree, self.project, &self.locked);
         let recorder = self.builder.recorder.as_deref();
         let graph = recorder.map(|recorder| graph(tree, recorder, &self.locked, self.options.dedupe));
-        let (warnings, changed) = (self.builder.warnings, self.builder.changed);
-        Ok(Resolution { lockfile, inert, warnings, changed, graph })
+        let Builder { tree, warnings, changed, .. } = self.builder;
+        Ok(Resolution { lockfile, inert, warnings, changed, graph, spent: Spent { _tree: tree } })
     }
 }

@@ -81,8 +81,9 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let wanted = (targets.locations(), edits.requests.clone());
     let project = inputs.to_project(context, lock, wanted)?;
     context.output.timed("read the lockfile", started.elapsed());
-    let resolved =
-        resolve::resolve(context, (&inputs, &project), refresh, (&manifests, ahead), &progress).await?;
+    let asked = (&inputs, &project);
+    let (resolved, documents) =
+        resolve::resolve(context, asked, refresh, (&manifests, ahead), &progress).await?;
     let mut tree = resolved.lockfile;
     registry.store_behind();
     save::settle_specs(context, &mut inputs, &edits, &mut tree);
@@ -93,8 +94,12 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     if only_lock {
         let saved = save::save(context, &inputs, &tree)?;
         registry.flush();
-        return Ok(summary::resolved_only(&tree, &registry, saved, &context.started));
+        let done = summary::resolved_only(&tree, &registry, saved, &context.started);
+        // The process ends here: giving back each node and document by itself would only take time.
+        std::mem::forget((tree, project, resolved.spent, documents));
+        return Ok(done);
     }
+    drop((resolved.spent, documents));
     let request = InstallRequest {
         completion: inputs::completion(project.lock.as_ref(), &tree),
         scope: targets.scope(&inputs, &tree),
@@ -104,6 +109,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         root_scripts: if plain { RootScripts::All } else { RootScripts::DependenciesOnly },
         rebuild: Rebuild::Pending,
     };
+    drop(project);
     let built = fill(&installer, request, &progress).await?;
     // Before the scripts, as npm: what was resolved is not lost when one of them fails.
     let saved = save::save(context, &inputs, built.tree())?;
@@ -145,7 +151,9 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
         // For npm a lock from before such an override is just one that lags behind.
         true => out_of_sync(vec![error.message]),
         false => error,
-    })?;
+    });
+    let (resolved, documents) = resolved?;
+    drop((resolved.spent, documents));
     let mut tree = resolved.lockfile;
     if let Some(lock) = &project.lock {
         refuse_drift(lock, &tree)?;

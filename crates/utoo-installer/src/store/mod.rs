@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
-use utoo_fs::Dir;
+use utoo_fs::{Dir, Published};
 use utoo_types::{Algorithm, Integrity};
 
 use crate::archive::{self, ArchiveFile};
@@ -180,21 +180,31 @@ impl Store {
         archive: &[u8],
         bad: &dyn Fn(TarballProblem) -> InstallError,
     ) -> Result<StoredPackage> {
-        let files = archive::read(archive).map_err(bad)?;
+        let mut files = archive::read(archive).map_err(bad)?;
+        let (index, published) = self.write_and_publish(key, integrity, &mut files)?;
+        if published == Published::Moved || self.lookup(key).is_some() {
+            return Ok(self.stored(key.clone(), index));
+        }
+        // What was there has no index: it is what is left of an entry, and not another process's work.
+        self.discard(key);
+        let (index, _) = self.write_and_publish(key, integrity, &mut files)?;
+        Ok(self.stored(key.clone(), index))
+    }
+
+    fn write_and_publish(
+        &self,
+        key: &StoreKey,
+        integrity: &Integrity,
+        files: &mut [ArchiveFile<'_>],
+    ) -> Result<(PackageIndex, Published)> {
         let staged = self.shared.session.next()?;
         let written = write_entry(&staged, integrity, files);
-        let published = written.and_then(|index| {
-            // An entry without an index is what is left of one; a whole one came from another process meanwhile.
-            if self.entry(key).exists() && self.lookup(key).is_none() {
-                self.discard(key);
-            }
-            utoo_fs::publish_dir(&staged, self.entry(key))?;
-            Ok(index)
-        });
+        let published =
+            written.and_then(|index| Ok((index, utoo_fs::publish_dir(&staged, self.entry(key))?)));
         if published.is_err() {
             let _ = utoo_fs::remove_dir_all(&staged);
         }
-        Ok(self.stored(key.clone(), published?))
+        published
     }
 
     fn stored(&self, key: StoreKey, index: PackageIndex) -> StoredPackage {
@@ -235,20 +245,18 @@ fn verify_integrity(request: &PackageRequest, tarball: &[u8]) -> Result<Integrit
 }
 
 /// Writes the files and the index of a package into the new folder `staged`.
-fn write_entry(
-    staged: &Path,
-    integrity: &Integrity,
-    mut files: Vec<ArchiveFile<'_>>,
-) -> Result<PackageIndex> {
-    let facts = PackageFacts::of_files(&files);
+fn write_entry(staged: &Path, integrity: &Integrity, files: &mut [ArchiveFile<'_>]) -> Result<PackageIndex> {
+    let facts = PackageFacts::of_files(files);
     for (_, target) in &facts.bin {
         if let Ok(at) = files.binary_search_by(|file| file.path.as_str().cmp(target)) {
             files[at].executable = true;
         }
     }
-    let directories = directories_of(&files);
+    let directories = directories_of(files);
     let package = staged.join("package");
-    std::fs::create_dir_all(&package).map_err(|error| InstallError::io("create", &package, error))?;
+    for folder in [staged, &package] {
+        std::fs::create_dir(folder).map_err(|error| InstallError::io("create", folder, error))?;
+    }
     let package = Dir::open(&package)?;
     for directory in &directories {
         match package.create_dir(directory) {
@@ -257,8 +265,8 @@ fn write_entry(
             made => made?,
         }
     }
-    let checksums = write_files(&package, &files)?;
-    let index = index_of(integrity, &facts, &directories, &files, &checksums);
+    let checksums = write_files(&package, files)?;
+    let index = index_of(integrity, &facts, &directories, files, &checksums);
     Dir::open(staged)?.create_file_with_mode("index", 0o644, &index)?;
     let unreadable = || std::io::Error::new(std::io::ErrorKind::InvalidData, "the index does not read back");
     PackageIndex::parse(index).ok_or_else(|| InstallError::io("index", staged, unreadable()))

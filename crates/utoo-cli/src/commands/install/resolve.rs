@@ -22,14 +22,15 @@ use crate::output::{Phase, Progress, plural};
 /// The npm whose behaviour this is; `engines.npm` of packages is held against it.
 const NPM: (u64, u64, u64) = (11, 19, 1);
 
-/// Resolves; what is chosen is handed to the installer, if there is one, to be fetched at once.
+/// Resolves; what is chosen is handed to the installer, if there is one, to be fetched at once. Gives the
+/// documents, too, for the caller to drop or to forget.
 pub(super) async fn resolve(
     context: &Context,
     (inputs, project): (&Inputs, &Project),
     refresh: Refresh,
     (registry, installer): (&WithStore<'_>, Option<&Installer<Tarballs>>),
     progress: &Progress,
-) -> CliResult<Resolution> {
+) -> CliResult<(Resolution, ManifestCache)> {
     if let Some(lock) = &project.lock {
         // Before anything is asked for: a lockfile may come from anybody.
         registry.policy.check_lockfile(lock)?;
@@ -73,7 +74,7 @@ pub(super) async fn resolve(
     for warning in &resolution.warnings {
         context.output.warn(&describe(inputs, warning));
     }
-    Ok(resolution)
+    Ok((resolution, cache))
 }
 
 fn describe(inputs: &Inputs, warning: &Warning) -> String {
