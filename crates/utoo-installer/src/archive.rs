@@ -11,8 +11,10 @@
 //!
 //! What becomes of them is npm's, too: one leading component is dropped (whatever its name), and what has only one is
 //! ignored; links, devices and pipes are ignored; empty directories are not made; `.gitignore` becomes `.npmignore`
-//! where the archive brings none; of two files with one name the last counts; a file where a folder is, is ignored. One
-//! thing is stricter: npm skips an entry with `..` in its name with a warning, here the package is refused.
+//! where the archive brings none; of two files with one name the last counts, with the mode of the first; a file where a
+//! folder is, is ignored. Two things are stricter: npm skips an entry with `..` in its name with a warning and makes
+//! something of an absolute one, and it takes types, odd sizes and empty names from pax headers; here the package is refused.
+//! Both lists are held to each other by `tests/tarballs.rs`.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -42,7 +44,7 @@ pub(crate) fn read(archive: &[u8]) -> Result<Vec<ArchiveFile<'_>>, TarballProble
     let mut collected = Collected::default();
     let mut entries = Entries::new(archive);
     while let Some(entry) = entries.next()? {
-        if entry.kind == Kind::File {
+        if entry.kind != Kind::Other {
             collected.take(&entry)?;
         }
     }
@@ -72,7 +74,14 @@ impl<'a> Collected<'a> {
         }
         let file = ArchiveFile { path, executable: entry.mode & 0o111 != 0, bytes: entry.body };
         match self.by_path.get(&file.path) {
-            Some(&earlier) => self.files[earlier] = file,
+            Some(&earlier) => {
+                // Written into the file that is there, which keeps its mode.
+                let executable = match entry.kind {
+                    Kind::File => self.files[earlier].executable,
+                    _ => file.executable,
+                };
+                self.files[earlier] = ArchiveFile { executable, ..file };
+            }
             None => {
                 self.by_path.insert(file.path.clone(), self.files.len());
                 self.files.push(file);
@@ -120,6 +129,7 @@ impl<'a> Collected<'a> {
 
 /// The path below the package's folder; `None` for what has no name below it.
 fn package_path(name: &str) -> Result<Option<String>, TarballProblem> {
+    let name = name.strip_suffix('/').unwrap_or(name);
     // The whole name is checked, the dropped component too: `/etc/x` must not pass as `etc/x`.
     let without_dots = || name.split('/').filter(|component| *component != ".");
     let whole = without_dots().collect::<Vec<_>>().join("/");
@@ -138,6 +148,8 @@ fn package_path(name: &str) -> Result<Option<String>, TarballProblem> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
+    /// A file, too; npm removes what is in its place before it writes one.
+    Contiguous,
     /// Links, folders, devices: consumed, never made.
     Other,
 }
@@ -200,55 +212,68 @@ impl<'a> Entries<'a> {
 
     /// The entry of a header, or `None` for a meta entry and for what is none.
     fn consume(&mut self, header: &Header) -> Result<Option<Entry<'a>>, TarballProblem> {
-        match header.typeflag {
-            b'x' | b'X' => {
-                let body = self.meta_body(header)?;
-                self.pending.apply_pax(body);
-                return Ok(None);
-            }
-            b'g' => {
-                let mut global = Pending::default();
-                global.apply_pax(self.meta_body(header)?);
-                self.global_size = global.size.or(self.global_size);
-                return Ok(None);
-            }
-            b'L' | b'N' => {
-                self.pending.path = Some(c_string(self.meta_body(header)?));
-                return Ok(None);
-            }
-            b'K' => {
-                self.meta_body(header)?;
-                return Ok(None);
-            }
-            _ => {}
-        }
+        // An entry that a meta header may describe; the others have but what stands in their own header.
+        let described = matches!(header.typeflag, 0 | b'0'..=b'7' | b'D');
+        let path = self.pending.path.as_ref().filter(|_| described).unwrap_or(&header.path);
         let is_link = matches!(header.typeflag, b'1' | b'2');
-        let path = self.pending.path.as_ref().unwrap_or(&header.path);
-        if path.is_empty() || is_link != header.has_link {
+        let may_have_link = is_link || matches!(header.typeflag, b'x' | b'g');
+        if path.is_empty() || (is_link && !header.has_link) || (header.has_link && !may_have_link) {
             return Ok(None);
         }
+        if matches!(header.typeflag, b'x' | b'X' | b'g' | b'L' | b'N' | b'K') {
+            let body = self.meta_body(header)?;
+            return body.map_or(Ok(()), |body| self.apply_meta(header.typeflag, body)).map(|()| None);
+        }
         let path = path.clone();
-        let stated = self.global_size.or(self.pending.size).unwrap_or(header.size);
+        let stated = self.global_size.or(self.pending.size).filter(|_| described).unwrap_or(header.size);
         self.pending = Pending::default();
-        let is_file = matches!(header.typeflag, b'0' | 0 | b'7') && !path.ends_with('/');
-        let is_directory = header.typeflag == b'5' || (!is_file && matches!(header.typeflag, b'0' | 0));
+        let kind = match header.typeflag {
+            b'7' => Kind::Contiguous,
+            b'0' | 0 if !path.ends_with('/') => Kind::File,
+            _ => Kind::Other,
+        };
+        let is_directory = matches!(header.typeflag, b'5' | b'0' | 0) && kind == Kind::Other;
         let body = self.body(if is_directory { 0 } else { stated }, &path)?;
-        let kind = if is_file { Kind::File } else { Kind::Other };
         Ok(Some(Entry { path, kind, mode: header.mode, body }))
     }
 
-    /// The body of a meta entry; empty where it is larger than any honest one.
-    fn meta_body(&mut self, header: &Header) -> Result<&'a [u8], TarballProblem> {
+    /// The body of a meta entry, if it counts: not where it is empty, nor where it, or the size that an earlier one states, is larger than that of
+    /// any honest one.
+    ///
+    /// Refuses what is hidden by an earlier one that states a size of 0: npm reads that body as blocks, others don't.
+    fn meta_body(&mut self, header: &Header) -> Result<Option<&'a [u8]>, TarballProblem> {
+        let stated = self.global_size.or(self.pending.size).unwrap_or(header.size);
+        match (stated, header.size) {
+            (0, 0) => return Ok(None),
+            (0, _) => return Err(TarballProblem::Pax("size=0".to_owned())),
+            _ => {}
+        }
         let body = self.body(header.size, &header.path)?;
-        Ok(if header.size > MAX_META_BYTES { &[] } else { body })
+        Ok((stated <= MAX_META_BYTES).then_some(body))
+    }
+
+    fn apply_meta(&mut self, typeflag: u8, body: &[u8]) -> Result<(), TarballProblem> {
+        match typeflag {
+            b'x' | b'X' => self.pending.apply_pax(body)?,
+            b'g' => {
+                let mut global = Pending::default();
+                global.apply_pax(body)?;
+                self.global_size = global.size.or(self.global_size);
+            }
+            b'L' | b'N' => self.pending.path = Some(c_string(body)),
+            // The target of a link, which is not made.
+            _ => {}
+        }
+        Ok(())
     }
 
     fn body(&mut self, size: u64, path: &str) -> Result<&'a [u8], TarballProblem> {
         let truncated = || TarballProblem::Truncated(path.chars().take(200).collect());
         let size = usize::try_from(size).map_err(|_| truncated())?;
         let end = self.at.checked_add(size).ok_or_else(truncated)?;
-        let body = self.archive.get(self.at..end).ok_or_else(truncated)?;
-        self.at = end.next_multiple_of(BLOCK);
+        let padded = end.checked_next_multiple_of(BLOCK).filter(|padded| *padded <= self.archive.len());
+        let body = &self.archive[self.at..end.min(self.archive.len())];
+        self.at = padded.ok_or_else(truncated)?;
         Ok(body)
     }
 }
@@ -256,17 +281,27 @@ impl<'a> Entries<'a> {
 impl Pending {
     /// Reads `"<length> <key>=<value>\n"` records as node-tar does: line by line, where a line whose length is not the one
     /// that it states is skipped. (A value with a newline in it is thus never read, there as here.)
-    fn apply_pax(&mut self, body: &[u8]) {
+    ///
+    /// Refuses what no program writes and readers disagree on: a size that is not digits, no path, and a type.
+    fn apply_pax(&mut self, body: &[u8]) -> Result<(), TarballProblem> {
         for line in body.split(|byte| *byte == b'\n') {
             let Some(record) = pax_record(line) else { continue };
             let Some(equals) = memchr::memchr(b'=', record) else { continue };
             let value = c_string(&record[equals + 1..]);
             match &record[..equals] {
-                b"path" => self.path = Some(value),
-                b"size" => self.size = value.parse().ok().or(self.size),
+                b"path" if !value.is_empty() => self.path = Some(value),
+                b"size" if value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty() => {
+                    // Beyond 64 bits is beyond any archive: its body is cut short.
+                    self.size = Some(value.parse().unwrap_or(u64::MAX));
+                }
+                b"path" | b"size" | b"type" => {
+                    let record: String = String::from_utf8_lossy(record).chars().take(100).collect();
+                    return Err(TarballProblem::Pax(record));
+                }
                 _ => {}
             }
         }
+        Ok(())
     }
 }
 

@@ -187,6 +187,9 @@ pub enum TarballProblem {
     /// The archive ends inside an entry.
     #[error("it is cut short inside {0:?}")]
     Truncated(String),
+    /// A pax record on which readers disagree: a size that is not digits or hides another header, no path, a type.
+    #[error("its extended header says {0:?}, which no program writes")]
+    Pax(String),
     /// More files than [`crate::MAX_FILES`].
     #[error("it holds more than {limit} files")]
     TooManyFiles {
@@ -202,7 +205,7 @@ impl TarballProblem {
     /// A stable code. `TAR_BAD_ARCHIVE` is npm's.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Compression(_) | Self::NotTar | Self::Truncated(_) => "TAR_BAD_ARCHIVE",
+            Self::Compression(_) | Self::NotTar | Self::Truncated(_) | Self::Pax(_) => "TAR_BAD_ARCHIVE",
             Self::Bomb { .. } | Self::TooManyFiles { .. } => "ETARBALLSIZE",
             Self::Path(error) => error.code(),
         }

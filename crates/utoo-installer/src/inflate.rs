@@ -83,7 +83,8 @@ impl Inflater {
     fn piecewise(&mut self, tarball: &[u8], limit: u64) -> Result<&[u8], TarballProblem> {
         self.buffer.clear();
         let mut rest = tarball;
-        while rest.starts_with(&GZIP_MAGIC) {
+        // What follows the last member is padding, and ignored, if it begins with a zero: so npm has it, by zlib.
+        while rest.first().is_some_and(|byte| *byte != 0) {
             let mut decoder = flate2::bufread::GzDecoder::new(rest);
             let room = limit.saturating_sub(self.buffer.len() as u64) + 1;
             let read = decoder.by_ref().take(room).read_to_end(&mut self.buffer);
@@ -94,7 +95,6 @@ impl Inflater {
             }
             rest = decoder.into_inner();
         }
-        // What follows the last member is padding, and ignored, as zlib does.
         Ok(&self.buffer)
     }
 }

@@ -1,0 +1,111 @@
+//! What is unpacked from odd and malicious archives, held to what npm's own pacote unpacked from the same bytes.
+//!
+//! `scripts/record-tarballs` recorded its answers; `fixtures/tarballs/archives.js` describes the archives.
+//! `UTOO_TARBALL_ANSWERS` names another folder of answers, for larger runs.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use serde::Deserialize;
+use utoo_installer::{FileMode, InstallError, PackageRequest, Store, StoredPackage};
+use utoo_types::{Algorithm, Integrity, PackageName};
+
+/// A line of the answers.
+#[derive(Deserialize)]
+struct Recorded {
+    name: String,
+    about: String,
+    /// npm leaves out what leads out of the package; utoo refuses the whole.
+    refused: bool,
+    archive: String,
+    answer: Answer,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Files(Vec<File>),
+    /// It could not be unpacked; with which code, the libraries disagree.
+    Error {},
+}
+
+/// Path, size, whether it may be executed, SHA-1 in hexadecimal.
+#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct File(String, u64, bool, String);
+
+fn recorded(file: &str) -> Vec<Recorded> {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tarballs");
+    let folder = std::env::var_os("UTOO_TARBALL_ANSWERS").map_or(committed, PathBuf::from);
+    let text = std::fs::read_to_string(folder.join(file)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn unpack(store: &Store, archive: &[u8]) -> Result<StoredPackage, InstallError> {
+    let request = PackageRequest {
+        name: PackageName::new_unchecked("a"),
+        version: Arc::from("1.0.0"),
+        resolved: Arc::from("https://registry.example/a/-/a-1.0.0.tgz"),
+        integrity: Some(Integrity::of(Algorithm::Sha512, archive)),
+    };
+    store.insert(&request, archive)
+}
+
+fn files(package: &StoredPackage) -> Vec<File> {
+    let one = |path: &str, executable| {
+        let bytes = std::fs::read(package.folder.join(path)).unwrap();
+        let sha1 = Integrity::of(Algorithm::Sha1, &bytes).hex();
+        File(path.to_owned(), bytes.len() as u64, executable, sha1)
+    };
+    let mut files: Vec<_> =
+        package.index.files().map(|file| one(file.path, file.mode == FileMode::Executable)).collect();
+    files.sort();
+    files
+}
+
+/// What utoo makes of an archive, where that is not what npm makes of it.
+fn difference(store: &Store, recorded: Recorded) -> Option<String> {
+    let archive = base64::engine::general_purpose::STANDARD.decode(&recorded.archive).unwrap();
+    let (is, code) = match unpack(store, &archive) {
+        Ok(package) => (Ok(files(&package)), None),
+        Err(error) => (Err(error.to_string()), Some(error.code())),
+    };
+    let same = match (&is, recorded.answer) {
+        (Err(_), Answer::Files(_)) => {
+            recorded.refused && matches!(code, Some("EBADPATH" | "TAR_BAD_ARCHIVE"))
+        }
+        (Err(_), Answer::Error {}) => true,
+        (Ok(is), Answer::Files(mut npms)) => {
+            npms.sort();
+            *is == npms && !recorded.refused
+        }
+        (Ok(_), Answer::Error {}) => false,
+    };
+    (!same).then(|| format!("{} ({}): {code:?} {is:?}", recorded.name, recorded.about))
+}
+
+#[track_caller]
+fn agree(file: &str, at_least: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let recorded = recorded(file);
+    assert!(recorded.len() >= at_least, "{} archives", recorded.len());
+    let mut differences = String::new();
+    for difference in recorded.into_iter().filter_map(|one| difference(&store, one)) {
+        writeln!(differences, "{difference}").unwrap();
+    }
+    assert!(differences.is_empty(), "{differences}");
+}
+
+#[test]
+fn odd_archives_are_unpacked_as_npm_unpacks_them() {
+    agree("described.jsonl", 70);
+}
+
+#[test]
+fn random_archives_are_unpacked_as_npm_unpacks_them() {
+    agree("random.jsonl", 200);
+}
