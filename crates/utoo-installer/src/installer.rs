@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::sync::oneshot;
 use utoo_fs::{Dir, LinkMode};
 use utoo_lockfile::Lockfile;
 use utoo_types::{Manifest, Omit};
@@ -248,12 +249,23 @@ impl<S: TarballSource> Installer<S> {
     pub async fn build(&self, request: InstallRequest) -> Result<Built> {
         let started = Instant::now();
         let options = self.options.clone();
+        let (end, ended) = oneshot::channel();
         let prepared = blocking(move || {
             let lock = Prepared::lock(&options)?;
-            Prepared::new(&options, request, lock)
+            Prepared::new(&options, request, lock, end)
         });
         let prepared = prepared.await?;
         self.stage_done(Stage::Plan, started);
+        let built = self.carry_out(prepared).await;
+        if built.is_err() {
+            // Threads are still at work on other packages; whoever hears of the error finds the project left alone. The
+            // sender never sends: it ends with what they share.
+            let _ = ended.await;
+        }
+        built
+    }
+
+    async fn carry_out(&self, prepared: Prepared) -> Result<Built> {
         let started = Instant::now();
         let job = Arc::new(prepared.job);
         let mut made = make::make_all(&job, &self.downloads).await?;
@@ -322,7 +334,12 @@ impl Prepared {
     }
 
     /// Looks and plans.
-    fn new(options: &InstallerOptions, request: InstallRequest, lock: Arc<ModulesLock>) -> Result<Self> {
+    fn new(
+        options: &InstallerOptions,
+        request: InstallRequest,
+        lock: Arc<ModulesLock>,
+        end: oneshot::Sender<()>,
+    ) -> Result<Self> {
         let project = Dir::open(&options.project)?;
         sweep_temporary(options, &request.workspaces);
         let InstallRequest { tree, inert, scope, completion, workspaces, root_scripts, rebuild } = request;
@@ -363,6 +380,7 @@ impl Prepared {
             events,
             bundled,
             lock,
+            _end: end,
         };
         let request = RestOfRequest { inert, scope, completion, workspaces, root_scripts };
         Ok(Self { job, request })

@@ -45,6 +45,8 @@ pub(crate) struct Job {
     pub(crate) bundled: FxHashMap<Arc<str>, Vec<Arc<str>>>,
     /// Released last, when nobody works on this any more and the staging folders are gone.
     pub(crate) lock: Arc<ModulesLock>,
+    /// Dropped behind all the rest, by which others know that it is over.
+    pub(crate) _end: oneshot::Sender<()>,
 }
 
 /// What was made, by the number of the step.

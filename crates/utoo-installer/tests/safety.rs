@@ -38,6 +38,25 @@ async fn swapped_bytes_are_refused_and_nothing_of_them_is_visible() {
     assert!(project.listing().is_empty() && !project.modules().join(".utoo-staging").exists());
 }
 
+/// Whoever hears of an error may look at the project, or begin anew, at once.
+#[tokio::test]
+async fn what_is_under_way_ends_before_an_error_is_told() {
+    let project = Project::new();
+    let text = "x".repeat(100_000);
+    let mut tree = serde_json::Map::new();
+    for number in 0..40 {
+        let entry = project.registry.package(&format!("p{number}"), "1.0.0", &[("index.js", &text)]);
+        if number == 20 {
+            project.registry.swap(&entry, tarball(&[("package.json", "{}")]));
+        }
+        tree.insert(format!("node_modules/p{number}"), entry);
+    }
+    assert_eq!(code(project.install(Value::Object(tree)).await).0, "EINTEGRITY");
+    let first = listing(&project.modules());
+    assert!(!first.keys().any(|path| path.starts_with(".utoo-staging")), "{first:?}");
+    assert_eq!(listing(&project.modules()), first, "somebody still works in it");
+}
+
 #[tokio::test]
 async fn a_strong_hash_counts_before_a_weak_one() {
     let project = Project::new();

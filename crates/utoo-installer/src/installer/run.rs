@@ -7,6 +7,8 @@ use std::time::Instant;
 use utoo_lockfile::{Entry, Lockfile};
 
 use super::{Built, InstallRequest, Installed, Installer, Prepared, RestOfRequest, blocking, finish};
+use tokio::sync::oneshot;
+
 use crate::events::{FailedOptional, Stage};
 use crate::gate::{Own, Wanting};
 use crate::lifecycle::{Ended, Lifecycle, RootScripts, Work, waits_for};
@@ -112,7 +114,9 @@ impl<S: TarballSource> Installer<S> {
     /// packages are left out, and the folders of what is there.
     async fn without(&self, job: &Job, request: InstallRequest) -> Result<(usize, Vec<PathBuf>)> {
         let (options, lock) = (self.options.clone(), job.lock.clone());
-        let prepared = blocking(move || Prepared::new(&options, request, lock)).await?;
+        // Nobody waits for its end: the project's lock stays with the caller's job.
+        let (end, _) = oneshot::channel();
+        let prepared = blocking(move || Prepared::new(&options, request, lock, end)).await?;
         let smaller = Arc::new(prepared.job);
         let mut made = make::make_all(&smaller, &self.downloads).await?;
         let options = self.options.clone();
