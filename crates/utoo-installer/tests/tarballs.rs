@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use serde::Deserialize;
-use utoo_installer::{FileMode, InstallError, PackageRequest, Store, StoredPackage};
+use utoo_installer::{FileMode, PackageRequest, Store, StoredPackage};
 use utoo_types::{Algorithm, Integrity, PackageName};
 
 /// A line of the answers.
@@ -44,14 +44,13 @@ fn recorded(file: &str) -> Vec<Recorded> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn unpack(store: &Store, archive: &[u8]) -> Result<StoredPackage, InstallError> {
-    let request = PackageRequest {
+fn request(archive: &[u8]) -> PackageRequest {
+    PackageRequest {
         name: PackageName::new_unchecked("a"),
         version: Arc::from("1.0.0"),
         resolved: Arc::from("https://registry.example/a/-/a-1.0.0.tgz"),
         integrity: Some(Integrity::of(Algorithm::Sha512, archive)),
-    };
-    store.insert(&request, archive)
+    }
 }
 
 fn files(package: &StoredPackage) -> Vec<File> {
@@ -69,7 +68,7 @@ fn files(package: &StoredPackage) -> Vec<File> {
 /// What utoo makes of an archive, where that is not what npm makes of it.
 fn difference(store: &Store, recorded: Recorded) -> Option<String> {
     let archive = base64::engine::general_purpose::STANDARD.decode(&recorded.archive).unwrap();
-    let (is, code) = match unpack(store, &archive) {
+    let (is, code) = match store.insert(&request(&archive), &archive) {
         Ok(package) => (Ok(files(&package)), None),
         Err(error) => (Err(error.to_string()), Some(error.code())),
     };

