@@ -8,7 +8,7 @@ use serde_json::json;
 const SCRIPTS: &str = r#"{"name": "app", "version": "1.2.3", "config": {"port": 8080}, "scripts": {
     "prebuild": "echo before", "build": "echo building", "postbuild": "echo after",
     "fail": "exit 3", "show": "echo $npm_package_name $npm_package_version $npm_package_config_port $npm_lifecycle_event",
-    "args": "printf '<%s>'", "where": "echo $PATH; echo $INIT_CWD", "secret": "env"
+    "args": "printf '<%s>'", "where": "echo $PATH; echo $INIT_CWD", "secret": "env | grep -v ^NPM_TOKEN="
 }}"#;
 
 #[test]

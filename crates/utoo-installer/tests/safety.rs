@@ -346,3 +346,41 @@ async fn several_installs_at_once_end_as_one() {
     assert_eq!(project.listing().len(), 41);
     assert_eq!(project.listing(), other.listing());
 }
+
+/// Where the file system tells them apart, all of them are files of their own, as with npm; where it does not, the last
+/// one's text is there. In no case are two of them mixed.
+#[tokio::test]
+async fn names_that_differ_in_case_or_form_never_mix() {
+    let names = ["Foo", "foo", "caf\u{e9}", "cafe\u{301}"];
+    let (project, result) = unpack(|tar| {
+        append(tar, "package/package.json", "{}", 0o644);
+        for name in names {
+            append(tar, &format!("package/{name}"), name, 0o644);
+        }
+    })
+    .await;
+    result.unwrap();
+    let list = project.listing();
+    for name in names {
+        let text = &list[&format!("a/{name}")];
+        assert!(text == name || list.len() < names.len() + 2, "{name}: {text}");
+        assert!(names.contains(&text.as_str()), "{name}: {text}");
+    }
+}
+
+/// A gzip member of zeros, many times: some hundred kilobytes that want to be more than the bound.
+#[tokio::test]
+async fn a_bomb_is_named_and_leaves_nothing() {
+    let block = vec![0; 8 << 20];
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, &block).unwrap();
+    let member = encoder.finish().unwrap();
+    let members = usize::try_from(utoo_installer::BOMB_FLOOR).unwrap() / block.len() + 1;
+    let project = Project::new();
+    let entry = project.registry.add("a", "1.0.0", member.repeat(members));
+    let (code, text) = code(project.install(json!({"node_modules/a": entry})).await);
+    assert_eq!(code, "ETARBALLSIZE", "{text}");
+    assert!(text.contains("a@1.0.0"), "{text}");
+    assert!(!project.modules().join("a").exists());
+    assert_store_is_clean(&project);
+}

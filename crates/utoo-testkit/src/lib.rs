@@ -23,7 +23,7 @@ mod scenario;
 pub use answer::{Answer, Outcome};
 pub use compare::{Aspect, Difference, compare};
 pub use oracle::{Npm, OracleError};
-pub use project::{ProjectError, RunOutput, TestProject, utoo_binary};
+pub use project::{PLANTED_SECRETS, ProjectError, RunOutput, TestProject, utoo_binary};
 pub use scenario::{REGISTRY, RunLine, Scenario, ScenarioError};
 pub use utoo_server::{
     Documents, Fault, FaultPlan, FixtureError, FixtureRegistry, Mode, Nth, RequestRecord, Server,

@@ -1,5 +1,10 @@
 //! A project on disk, with everything a package manager touches inside one temporary directory.
+//!
+//! Secrets are planted in every project: in the `.npmrc` of HOME and in the environment. Whatever utoo then says is
+//! searched for them, and so is everything that it left on disk when the project goes: every test of the binary is one
+//! of these secrets too.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Read;
@@ -19,6 +24,11 @@ use crate::scenario::{RunLine, Scenario, ScenarioError};
 /// A command that takes longer is killed: nothing that tests run comes near it, while npm never ends on some sets of
 /// peers that contradict each other.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A variable that is set for every command, as it is on machines that publish.
+const TOKEN_VARIABLE: &str = "NPM_TOKEN";
+/// What must show nowhere: the registry's token in HOME's `.npmrc`, another host's there, and the variable's.
+pub const PLANTED_SECRETS: [&str; 3] = ["s3cr3t-of-registry", "s3cr3t-of-elsewhere", "s3cr3t-of-environment"];
 
 /// Why a test project could not be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +100,7 @@ pub struct TestProject {
     temp: TempDir,
     server: ServerHandle,
     deadline: Duration,
+    has_run_utoo: Cell<bool>,
 }
 
 impl TestProject {
@@ -101,11 +112,16 @@ impl TestProject {
     /// An empty project on a server that was started with options of its own.
     pub fn with_server(server: ServerHandle) -> Result<Self, ProjectError> {
         let temp = TempDir::new().map_err(|source| io_error("a temporary directory", source))?;
-        let project = Self { temp, server, deadline: DEADLINE };
+        let project = Self { temp, server, deadline: DEADLINE, has_run_utoo: Cell::new(false) };
         for dir in [project.dir(), project.home(), project.tmp()] {
             std::fs::create_dir(&dir).map_err(|source| io_error(dir.display(), source))?;
         }
-        let npmrc = format!("registry={}\n", project.server.url());
+        let [own, elsewhere, _] = PLANTED_SECRETS;
+        let url = project.server.url();
+        let address = url.trim_start_matches("http:");
+        let npmrc = format!(
+            "registry={url}\n{address}:_authToken={own}\n//elsewhere.example/:_authToken={elsewhere}\n"
+        );
         write(&project.home().join(".npmrc"), npmrc.as_bytes())?;
         Ok(project)
     }
@@ -239,29 +255,82 @@ impl TestProject {
 
     /// Runs any program in the project's directory, with `PATH` and nothing else of this process's environment.
     pub fn run<S: AsRef<OsStr>>(&self, program: &Path, args: &[S]) -> Result<RunOutput, ProjectError> {
-        run(self.command(program).args(args), self.deadline)
+        let output = run(self.command(program).args(args), self.deadline)?;
+        assert_holds_no_secret(program, &output);
+        Ok(output)
     }
 
     /// [`TestProject::run`] with the variables of a scenario's command.
     pub(crate) fn run_line(&self, program: &Path, line: &RunLine) -> Result<RunOutput, ProjectError> {
         let mut command = self.command(program);
         command.envs(line.env.iter().map(|(name, value)| (name, value))).args(&line.args);
-        run(&mut command, self.deadline)
+        let output = run(&mut command, self.deadline)?;
+        assert_holds_no_secret(program, &output);
+        Ok(output)
     }
 
     /// The command of [`TestProject::run`], to add to it.
     #[must_use]
     pub fn command(&self, program: &Path) -> Command {
+        self.has_run_utoo.set(self.has_run_utoo.get() || is_utoo(program));
         let mut command = Command::new(program);
         command.current_dir(self.dir()).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.home()).env("TMPDIR", self.tmp()).env("NO_COLOR", "1").env("LANG", "C");
         // npm's notice of a newer version asks the registry for a package that no scenario has.
         command.env("NO_UPDATE_NOTIFIER", "1");
+        command.env(TOKEN_VARIABLE, PLANTED_SECRETS[2]);
         command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_SSH_VARIANT", "simple");
         command.env("GIT_SSH_COMMAND", git::ssh_command(&self.repositories()));
         command
     }
+}
+
+impl Drop for TestProject {
+    /// Panics where a file that utoo left behind (locks, cache, store, logs) holds a planted secret.
+    fn drop(&mut self) {
+        if std::thread::panicking() || !self.has_run_utoo.get() {
+            return;
+        }
+        let found = files_with_secrets(self.temp.path(), &self.home().join(".npmrc"));
+        assert!(found.is_empty(), "planted secrets are in {found:?}");
+    }
+}
+
+/// The files below a folder that hold a planted secret, but for the one where they were planted. What scripts of a test
+/// wrote of their environment (a file named `env`) is no file of utoo's.
+fn files_with_secrets(root: &Path, planted: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(path),
+                Ok(kind) if kind.is_file() && path != planted && !path.ends_with("env") => {
+                    let bytes = std::fs::read(&path).unwrap_or_default();
+                    let text = String::from_utf8_lossy(&bytes);
+                    if PLANTED_SECRETS.iter().any(|secret| text.contains(secret)) {
+                        found.push(path);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Panics where utoo said a planted secret. (Other programs that tests run may.)
+fn assert_holds_no_secret(program: &Path, output: &RunOutput) {
+    for secret in PLANTED_SECRETS.iter().filter(|_| is_utoo(program)) {
+        let shown = output.stdout.contains(secret) || output.stderr.contains(secret);
+        assert!(!shown, "utoo says a secret: {}{}", output.stdout, output.stderr);
+    }
+}
+
+fn is_utoo(program: &Path) -> bool {
+    program.file_stem().is_some_and(|stem| stem == "utoo")
 }
 
 /// Where the `utoo` binary is: `UTOO_BIN`, else what cargo tells integration tests, else beside the running test in

@@ -25,7 +25,8 @@ fn a_scenario_becomes_a_project_on_a_server() {
         format!("{{\"resolved\": \"{url}a/-/a-1.0.0.tgz\"}}\n")
     );
     assert_eq!(project.lock().unwrap(), "{\"resolved\": \"https://registry.example/a/-/a-1.0.0.tgz\"}\n");
-    assert_eq!(std::fs::read_to_string(project.home().join(".npmrc")).unwrap(), format!("registry={url}\n"));
+    let npmrc = std::fs::read_to_string(project.home().join(".npmrc")).unwrap();
+    assert!(npmrc.starts_with(&format!("registry={url}\n")), "{npmrc}");
     assert!(project.write("../outside", "").is_err());
 }
 
@@ -49,4 +50,22 @@ fn commands_run_with_a_clean_environment() {
     assert_eq!(output.code, Some(3));
     let lines: Vec<_> = output.stdout.lines().collect();
     assert_eq!(lines, [project.home().to_str().unwrap(), project.dir().to_str().unwrap(), "0"]);
+}
+
+#[test]
+fn a_planted_secret_is_found_wherever_it_lies() {
+    let project = TestProject::new(FixtureRegistry::new()).unwrap();
+    let planted = project.home().join(".npmrc");
+    assert_eq!(files_with_secrets(project.temp.path(), &planted), [""; 0].map(PathBuf::from));
+    let places = [project.home().join(".cache/utoo/pack"), project.dir().join("package-lock.json")];
+    for place in &places {
+        write(place, format!("\u{0}x{}y", PLANTED_SECRETS[0]).as_bytes()).unwrap();
+    }
+    let mut found = files_with_secrets(project.temp.path(), &planted);
+    found.sort();
+    assert_eq!(found, places);
+    let said = RunOutput { code: Some(0), stdout: String::new(), stderr: PLANTED_SECRETS[2].to_owned() };
+    let utoo = Path::new("/x/utoo");
+    assert!(std::panic::catch_unwind(|| assert_holds_no_secret(utoo, &said)).is_err());
+    assert_holds_no_secret(Path::new("/x/npm"), &said);
 }

@@ -82,6 +82,43 @@ fn the_map_names_each_crate() {
     assert!(missing.is_empty(), "crates/README.md has no paragraph for {missing:#?}");
 }
 
+/// `crates/SECURITY-TESTS.md`: each row names a test, and each file and name stands for one that is there.
+#[test]
+fn each_promise_names_a_test_that_is_there() {
+    let crates = root().join("crates");
+    let table = std::fs::read_to_string(crates.join("SECURITY-TESTS.md")).expect("the list of promises");
+    let rows = table.lines().filter(|line| line.starts_with("| ") && !line.contains("| tests |"));
+    let (mut named, mut wrong) = (0, Vec::new());
+    for row in rows {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        let (mut text, before) = (String::new(), named);
+        for word in cell.split('`').skip(1).step_by(2) {
+            if word.ends_with(".rs") {
+                text = std::fs::read_to_string(crates.join(word)).unwrap_or_default();
+                continue;
+            }
+            named += 1;
+            let signature = format!("fn {word}(");
+            let before = text.find(&signature).map(|at| &text[..at]);
+            let is_test = before.is_some_and(|before| {
+                before
+                    .lines()
+                    .rev()
+                    .take(4)
+                    .any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+            });
+            if !is_test {
+                wrong.push(word.to_owned());
+            }
+        }
+        if named == before {
+            wrong.push(row.to_owned());
+        }
+    }
+    assert!(wrong.is_empty(), "no such test, or no test at all: {wrong:#?}");
+    assert!(named > 80, "only {named} tests were found in the list");
+}
+
 #[test]
 fn no_source_file_is_too_long() {
     let counted = files().filter(is_rust).map(|path| (path.clone(), read(&path).lines().count()));
