@@ -390,6 +390,12 @@ impl Scenario {
         self.section("npm")?.lines().find_map(|line| line.strip_prefix("version "))
     }
 
+    /// Why utoo deliberately does otherwise than npm, if it does.
+    #[must_use]
+    pub fn differs(&self) -> Option<&str> {
+        self.section("differs").map(str::trim)
+    }
+
     /// Everything recorded, if it was.
     #[must_use]
     pub fn recorded(&self) -> Option<Answer> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::allow_scripts::{Pin, Refusal, ScriptChange, ScriptTarget};
-use crate::{DependencyKind, Manifest, PackageName};
+use crate::{Dependencies, DependencyKind, Manifest, PackageName};
 
 mod edit;
 mod locate;
@@ -62,7 +62,14 @@ pub struct PackageJson {
     value: Map<String, Value>,
     manifest: Manifest,
     format: JsonFormat,
-    edited: bool,
+    edited: Option<Box<Edited>>,
+}
+
+/// What was read, and what npm would have in memory after the edits so far.
+#[derive(Clone, Debug)]
+struct Edited {
+    original: Map<String, Value>,
+    memory: Map<String, Value>,
 }
 
 impl PackageJson {
@@ -90,7 +97,7 @@ impl PackageJson {
             other => return Err(error(start(json), PackageJsonErrorKind::NotAnObject(kind_of(&other)))),
         };
         let format = JsonFormat::detect(json);
-        Ok(Self { path: path.to_owned(), text: text.into(), value, manifest, format, edited: false })
+        Ok(Self { path: path.to_owned(), text: text.into(), value, manifest, format, edited: None })
     }
 
     /// A package.json that does not exist yet: an empty object.
@@ -101,7 +108,7 @@ impl PackageJson {
             value: Map::new(),
             manifest: Manifest::empty(PackageName::new_unchecked("")),
             format: JsonFormat::default(),
-            edited: false,
+            edited: None,
         }
     }
 
@@ -110,7 +117,7 @@ impl PackageJson {
         &self.path
     }
 
-    /// What the file says, normalised.
+    /// What the file says, normalised; after an edit, what npm would have in memory.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -125,7 +132,7 @@ impl PackageJson {
         &self.manifest.scripts
     }
 
-    /// The document as it is.
+    /// The document as it is, or after an edit as it is written.
     pub fn value(&self) -> &Map<String, Value> {
         &self.value
     }
@@ -145,16 +152,16 @@ impl PackageJson {
 
     /// Whether an edit was made; npm then writes the file, even where the edit changed nothing.
     pub fn is_edited(&self) -> bool {
-        self.edited
+        self.edited.is_some()
     }
 
     /// The text: as it was read when no edit was made, else the document as npm writes it, with the indentation
     /// and the line ends of what was read.
     pub fn to_text(&self) -> String {
         match self.edited {
-            false => self.text.to_string(),
+            None => self.text.to_string(),
             // npm writes no byte order mark.
-            true => self.format.stringify(&self.value),
+            Some(_) => self.format.stringify(&self.value),
         }
     }
 
@@ -171,24 +178,51 @@ impl PackageJson {
         [Dev, Optional, Prod, Peer].into_iter().find(is_in)
     }
 
-    /// Sets a dependency as `npm install --save…` does: in the block of `kind`, made at the document's end
-    /// where it is missing, and out of the blocks that exclude it. All blocks become sorted, and empty ones go.
-    ///
-    /// One thing is the caller's: where a development dependency is saved as a peer, npm also sets the
-    /// development one to the spec as it was typed (`*` for none).
-    pub fn set_dependency(&mut self, kind: DependencyKind, name: &PackageName, spec: &str) {
-        self.change(|value| edit::set(value, kind, name.as_str(), spec));
+    /// Asks for a dependency, as `npm install` does before it resolves: in the block of `kind`, out of the blocks that
+    /// exclude it. Without a `spec`, what the block says of it stays, or it is any version.
+    /// [`PackageJson::save_dependency`] follows once its version is known.
+    pub fn request_dependency(&mut self, kind: DependencyKind, name: &PackageName, spec: Option<&str>) {
+        self.change(|memory| edit::request(memory, kind, name.as_str(), spec));
+    }
+
+    /// Makes an optional peer one that is required, as `npm install --save-peer` does; in the lockfile only, as npm.
+    pub fn require_peer(&mut self, name: &PackageName) {
+        self.change(|memory| edit::require_peer(memory, name.as_str()));
+    }
+
+    /// Sets the spec that is saved, as `npm install` does after it resolved: in the block of `kind` where a flag said one,
+    /// else in every block that has the name. A development dependency leaves what the blocks of peers and of optional ones
+    /// say of it where `keeps` is true of that spec.
+    pub fn save_dependency(
+        &mut self,
+        kind: Option<DependencyKind>,
+        name: &PackageName,
+        spec: &str,
+        keeps: impl Fn(&str) -> bool,
+    ) {
+        self.change(|memory| edit::save(memory, kind, name.as_str(), (spec, &keeps)));
     }
 
     /// Adds a dependency to what is bundled, as `npm install --save-bundle` does.
     pub fn bundle_dependency(&mut self, name: &PackageName) {
-        self.change(|value| edit::bundle(value, name.as_str()));
+        self.change(|memory| edit::bundle(memory, name.as_str()));
     }
 
-    /// Takes a dependency out of every block, as `npm uninstall` does, and out of what is bundled; settles all
-    /// blocks as [`PackageJson::set_dependency`]. Gives whether it was in one.
+    /// Takes a dependency out of every block, as `npm uninstall` does, and out of what is bundled. Gives whether it was in
+    /// one.
     pub fn remove_dependency(&mut self, name: &str) -> bool {
-        self.change(|value| edit::remove(value, name))
+        self.change(|memory| edit::remove(memory, name))
+    }
+
+    /// A block as npm's lockfile has it: after an edit, what is optional may be plain as well. None where there is no such
+    /// block.
+    pub fn locked_block(&self, kind: DependencyKind) -> Option<Dependencies> {
+        let document = self.edited.as_ref().map_or(&self.value, |edited| &edited.memory);
+        let block = document.get(kind.key())?.as_object()?;
+        let text = |(name, spec): (&String, &Value)| {
+            Some((PackageName::new_unchecked(name.as_str()), Arc::from(spec.as_str()?)))
+        };
+        Some(block.iter().filter_map(text).collect())
     }
 
     /// Approves the install scripts of a dependency in `allowScripts`, as `npm approve-scripts` does; gives what was
@@ -215,17 +249,29 @@ impl PackageJson {
         };
         let changes = edit(&mut rules)?;
         if !changes.is_empty() {
-            self.value.insert(ALLOW_SCRIPTS.to_owned(), Value::Object(rules));
-            self.edited = true;
+            let rules = Value::Object(rules);
+            let edited = self.edited();
+            edited.original.insert(ALLOW_SCRIPTS.to_owned(), rules.clone());
+            edited.memory.insert(ALLOW_SCRIPTS.to_owned(), rules.clone());
+            self.value.insert(ALLOW_SCRIPTS.to_owned(), rules);
         }
         Ok(changes)
     }
 
     fn change<T>(&mut self, edit: impl FnOnce(&mut Map<String, Value>) -> T) -> T {
-        let result = edit(&mut self.value);
-        self.edited = true;
-        self.manifest = Manifest::from_value(&Value::Object(self.value.clone()));
+        let edited = self.edited();
+        let result = edit(&mut edited.memory);
+        let (value, memory) = (edit::document(&edited.original, &edited.memory), edited.memory.clone());
+        self.value = value;
+        self.manifest = Manifest::from_value(&Value::Object(memory));
         result
+    }
+
+    fn edited(&mut self) -> &mut Edited {
+        let value = &self.value;
+        self.edited.get_or_insert_with(|| {
+            Box::new(Edited { original: value.clone(), memory: edit::remembered(value) })
+        })
     }
 }
 

@@ -91,7 +91,8 @@ pub(super) fn package_json(bytes: &[u8]) {
     let path = Path::new("package.json");
     let Ok(mut package) = PackageJson::parse(text, path) else { return };
     let name = PackageName::new_unchecked("utoo-fuzzed");
-    package.set_dependency(DependencyKind::Dev, &name, "^1.2.3");
+    package.request_dependency(DependencyKind::Dev, &name, None);
+    package.save_dependency(Some(DependencyKind::Dev), &name, "^1.2.3", |_| false);
     let written = package.to_text();
     let mut again = PackageJson::parse(&written, path).unwrap_or_else(|error| panic!("{error}\n{written}"));
     assert_eq!(again.dependency_kind("utoo-fuzzed"), Some(DependencyKind::Dev));

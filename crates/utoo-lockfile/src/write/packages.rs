@@ -69,11 +69,13 @@ impl<'a> Fields<'a> {
         }
         self.value("cpu", entry.cpu.as_ref());
         self.text("deprecated", entry.deprecated.as_deref());
-        self.flag("dev", entry.dev);
+        // Marks are those of what a link leads to.
+        let is_marked = |mark: bool| mark && !entry.link;
+        self.flag("dev", is_marked(entry.dev));
         self.dependencies("devDependencies", &entry.dev_dependencies);
-        self.flag("devOptional", entry.dev_optional);
+        self.flag("devOptional", is_marked(entry.dev_optional));
         self.value("engines", entry.engines.as_ref());
-        self.flag("extraneous", entry.extraneous);
+        self.flag("extraneous", is_marked(entry.extraneous));
         self.value("funding", entry.funding.as_ref());
         self.flag("hasInstallScript", entry.has_install_script);
         self.flag("hasShrinkwrap", entry.has_shrinkwrap);
@@ -81,10 +83,10 @@ impl<'a> Fields<'a> {
         self.value("libc", entry.libc.as_ref());
         self.value("license", entry.license.as_ref());
         self.flag("link", entry.link);
-        self.flag("optional", entry.optional);
+        self.flag("optional", is_marked(entry.optional));
         self.dependencies("optionalDependencies", &entry.optional_dependencies);
         self.value("os", entry.os.as_ref());
-        self.flag("peer", entry.peer);
+        self.flag("peer", is_marked(entry.peer));
         self.dependencies("peerDependencies", &entry.peer_dependencies);
         if !entry.peer_dependencies_meta.is_empty() {
             self.objects.push(("peerDependenciesMeta", Member::Meta(&entry.peer_dependencies_meta)));

@@ -176,10 +176,11 @@ impl<'o> Builder<'o> {
         self.queue.push(&self.tree, node);
     }
 
-    /// The root, and whoever has a missing or invalid edge, are looked at again, however deep; the folders that links
-    /// point to come after all else, as if they were linked now.
+    /// The root, and whoever has a missing or invalid edge, are looked at again, however deep, but for what nothing leads
+    /// to any more; the folders that links point to come after all else, as if they were linked now.
     pub(crate) fn enqueue_broken(&mut self) {
         self.enqueue(self.tree.root());
+        self.tree.calculate_flags();
         for node in self.tree.inventory() {
             if self.tree.node(node).is_link() {
                 self.links.push(node);
@@ -190,7 +191,8 @@ impl<'o> Builder<'o> {
                 !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
             });
             let updated = tree.node(node).edges_out.keys().any(|&name| self.is_updated(name));
-            if (broken || updated) && !tree.node(node).is_top() {
+            let needed = !tree.node(node).flags.extraneous && !tree.node(node).is_top();
+            if (broken || updated) && needed {
                 self.enqueue(node);
             }
         }
@@ -405,17 +407,21 @@ impl<'o> Builder<'o> {
             }
             self.tree.remove(failed);
         }
+        // npm marks no node anew for an edge that found another node when its own was taken out.
         self.prune();
-        self.tree.calculate_flags();
         Ok(())
     }
 
     /// Removes what nothing reaches. npm leaves such entries in the lock of a first install and removes them in
-    /// the next; this gives the second answer at once.
+    /// the next; this gives the second answer at once. An optional peer that somebody asked for stays, as with npm.
     fn prune(&mut self) {
+        let asked = self.explicit.iter().map(|&id| self.tree.edge(id));
+        let guests = asked.filter(|edge| edge.kind == EdgeKind::PeerOptional).filter_map(|edge| edge.to);
+        let kept = self.tree.reachable(guests);
         for node in self.tree.extraneous() {
             let folder = matches!(self.tree.node(node).kind, NodeKind::Folder { .. });
-            if self.tree.is_live(node) && (self.tree.node(node).parent.is_some() || folder) {
+            let removable = self.tree.node(node).parent.is_some() || folder;
+            if self.tree.is_live(node) && removable && !kept.contains(&node) {
                 self.tree.remove(node);
             }
         }

@@ -175,15 +175,25 @@ impl Builder<'_> {
         self.place_peers(placement, check, placed, outcome)
     }
 
-    /// Removes what has become a needless duplicate: what the edge found so far, and deeper copies of the name.
+    /// Removes what has become a needless duplicate: what the edge found so far, deeper copies of the name, and what
+    /// stands right below those that stay, `placed` among them.
     fn prune_shadowed(&mut self, edge: EdgeId, placed: NodeId, target: NodeId) {
         let edge = self.tree.edge(edge);
         if let Some(to) = edge.to.filter(|&to| edge.is_valid() && to != placed) {
             self.prune_dedupable(to, false);
         }
         for node in self.tree.named(self.tree.node(placed).name) {
-            if self.tree.is_live(node) && self.tree.is_descendant(node, target) {
-                self.prune_dedupable(node, false);
+            if !self.tree.is_live(node) || !self.tree.is_descendant(node, target) {
+                continue;
+            }
+            self.prune_dedupable(node, false);
+            if self.tree.is_live(node) {
+                let children: Vec<NodeId> = self.tree.node(node).children.values().copied().collect();
+                for child in children {
+                    if self.tree.is_live(child) {
+                        self.prune_dedupable(child, false);
+                    }
+                }
             }
         }
     }

@@ -4,6 +4,8 @@
 //! clearing marks along the edges, depth first; clearing has one fixed point, so it is computed here as plain
 //! reachability: a node loses a mark as soon as one path without such an edge reaches it.
 
+use rustc_hash::FxHashSet;
+
 use super::{EdgeKind, Flags, NodeId, Tree};
 
 impl Tree {
@@ -43,6 +45,19 @@ impl Tree {
                 stack.push(to);
             }
         }
+    }
+
+    /// These nodes and all that they depend on.
+    pub(crate) fn reachable(&self, from: impl IntoIterator<Item = NodeId>) -> FxHashSet<NodeId> {
+        let mut stack: Vec<NodeId> = from.into_iter().collect();
+        let mut seen = FxHashSet::default();
+        while let Some(id) = stack.pop() {
+            if seen.insert(id) {
+                stack.extend(self.node(id).target);
+                self.push_targets(id, |kind| kind != EdgeKind::PeerOptional, &mut stack);
+            }
+        }
+        seen
     }
 
     /// The nodes that nothing reaches from the project.

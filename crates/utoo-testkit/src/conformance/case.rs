@@ -85,6 +85,10 @@ impl Case {
         }
     }
 
+    pub(super) fn differs_on_purpose(&self) -> bool {
+        matches!(self, Self::Scenario(_, scenario) if scenario.differs().is_some())
+    }
+
     pub(super) fn recorded(&self) -> Result<Option<Answer>, CaseError> {
         match self {
             Self::Scenario(_, scenario) => Ok(scenario.recorded()),

@@ -105,11 +105,12 @@ fn try_judge(
             answer
         }
     };
-    match utoo {
-        None => Ok(Verdict::Recorded),
-        Some(utoo) if case.is_deps()? => {
-            Ok(Verdict::Compared(compare(&expected.without_licences(), &case.utoo_answer(utoo)?)))
-        }
-        Some(utoo) => Ok(Verdict::Compared(compare(&expected, &case.utoo_answer(utoo)?))),
-    }
+    let Some(utoo) = utoo else { return Ok(Verdict::Recorded) };
+    let expected = if case.is_deps()? { expected.without_licences() } else { expected };
+    let differences = compare(&expected, &case.utoo_answer(utoo)?);
+    Ok(match (case.differs_on_purpose(), differences.is_empty()) {
+        (false, _) => Verdict::Compared(differences),
+        (true, false) => Verdict::Deliberate(differences),
+        (true, true) => Verdict::Failed("it agrees, though it says why it is to differ".to_owned()),
+    })
 }

@@ -11,6 +11,8 @@ pub enum Verdict {
     Recorded,
     /// utoo's answer was compared: no differences is full agreement.
     Compared(Vec<Difference>),
+    /// It differs, and the scenario says why it is to.
+    Deliberate(Vec<Difference>),
     /// The case could not be judged.
     Failed(String),
 }
@@ -19,7 +21,7 @@ impl Verdict {
     fn agrees_in(&self, aspect: Aspect) -> bool {
         match self {
             // After a wrong outcome nothing else was looked at, so nothing else agrees.
-            Self::Compared(found) => {
+            Self::Compared(found) | Self::Deliberate(found) => {
                 !found.iter().any(|difference| [aspect, Aspect::Outcome].contains(&difference.aspect))
             }
             Self::Recorded | Self::Failed(_) => false,
@@ -44,11 +46,11 @@ impl Report {
         &self.verdicts
     }
 
-    /// Whether every case was judged, and agrees in every aspect or was only to be recorded.
+    /// Whether every case was judged, and agrees in every aspect, differs on purpose or was only to be recorded.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.verdicts.iter().all(|(_, verdict)| match verdict {
-            Verdict::Recorded => true,
+            Verdict::Recorded | Verdict::Deliberate(_) => true,
             Verdict::Compared(found) => found.is_empty(),
             Verdict::Failed(_) => false,
         })
@@ -88,6 +90,7 @@ pub(super) fn line(name: &str, verdict: &Verdict) -> String {
         Verdict::Recorded => format!("recorded  {name}"),
         Verdict::Failed(reason) => format!("FAILED    {name}: {reason}"),
         Verdict::Compared(found) if found.is_empty() => format!("same      {name}"),
+        Verdict::Deliberate(_) => format!("on purpose {name}"),
         Verdict::Compared(found) => {
             let lines = found.iter().map(|it| format!("\n            {}: {}", it.aspect.label(), it.detail));
             format!("DIFFERENT {name}{}", lines.collect::<String>())

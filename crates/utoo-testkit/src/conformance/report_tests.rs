@@ -8,6 +8,8 @@ fn counts_by_area() {
         ("peers/b".to_owned(), different(Aspect::Outcome)),
         ("placement/a".to_owned(), Verdict::Compared(Vec::new())),
     ]);
+    let deliberate = Verdict::Deliberate(vec![Difference { aspect: Aspect::Bytes, detail: "d".to_owned() }]);
+    assert!(Report::new(vec![("git/a".to_owned(), deliberate)]).is_clean());
     let rows: Vec<Vec<String>> =
         report.table().lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect();
     assert_eq!(rows[0], ["area", "cases", "outcome", "tree", "document", "bytes", "hidden", "disk", "files"]);

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
+use utoo_lockfile::{Entry, Lockfile, ancestors, nested_location};
+use utoo_types::PackageName;
 
 use super::case::FuzzCase;
 use super::driver::{NpmDriver, NpmRun};
@@ -84,6 +86,9 @@ impl Judge {
                 Err(error) => return Err(error.into()),
             },
         };
+        if is_refusal(&actual.outcome) && expected.lock.as_deref().is_some_and(loses_something) {
+            return Ok(Judged::NpmCrashed("leaves out what is required, where utoo refuses".to_owned()));
+        }
         let mut found = compare(&expected, &actual);
         if !found.is_empty() && self.other == Oracle::Driver {
             found = std::cmp::min_by_key(found, compare(&without_extraneous(expected), &actual), Vec::len);
@@ -101,6 +106,33 @@ fn utoo_answer(utoo: &Path, scenario: &Scenario) -> Result<Answer, ProjectError>
         outcome = project.run(utoo, &args)?.outcome();
     }
     Ok(project.answer(outcome, scenario.watched_files().into_keys()))
+}
+
+/// A package or version that is not there.
+fn is_refusal(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Error { code } if code == "ETARGET" || code == "E404")
+}
+
+/// Whether a lockfile lacks something that one of its packages, or the project, requires: npm forgets a package that could
+/// not be loaded when the place that it had taken is taken from it again, and ends with success.
+fn loses_something(lock: &str) -> bool {
+    let Ok(lock) = Lockfile::parse(lock, "package-lock.json") else { return false };
+    lock.packages.iter().filter(|(_, entry)| !entry.link).any(|(location, entry)| {
+        let peers = entry.peer_dependencies.iter().filter(|(name, _)| !is_optional_peer(entry, name));
+        let plain = entry
+            .dependencies
+            .iter()
+            .filter(|(name, _)| !entry.optional_dependencies.contains(name.as_str()));
+        plain.chain(&entry.dev_dependencies).chain(peers).any(|(name, _)| {
+            let mut folders = std::iter::once(&**location).chain(ancestors(location));
+            !folders.any(|folder| lock.get(&nested_location(folder, name.as_str())).is_some())
+        })
+    })
+}
+
+fn is_optional_peer(entry: &Entry, name: &PackageName) -> bool {
+    let meta = entry.peer_dependencies_meta.iter().find(|(peer, _)| peer == name);
+    meta.is_some_and(|(_, meta)| meta.get("optional").and_then(Value::as_bool) == Some(true))
 }
 
 /// npm's answer after the pruning that its next install does.

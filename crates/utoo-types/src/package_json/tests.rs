@@ -8,6 +8,12 @@ fn parse(text: &str) -> Result<PackageJson, PackageJsonError> {
     PackageJson::parse(text, Path::new("package.json"))
 }
 
+fn add(file: &mut PackageJson, kind: DependencyKind, name: &str, spec: &str) {
+    let name = PackageName::new_unchecked(name);
+    file.request_dependency(kind, &name, None);
+    file.save_dependency(Some(kind), &name, spec, |_| false);
+}
+
 /// What npm itself made of each package.json: `scripts/record-package-json`.
 #[test]
 fn edits_as_npm_does() {
@@ -25,7 +31,7 @@ fn edits_as_npm_does() {
             _ => None,
         };
         match kind {
-            Some(kind) => file.set_dependency(kind, &PackageName::new_unchecked(name.as_str()), "^1.2.3"),
+            Some(kind) => add(&mut file, kind, name, "^1.2.3"),
             None => drop(file.remove_dependency(name)),
         }
         assert_eq!(&file.to_text(), after, "{operation} {name} in {before}");
@@ -36,7 +42,7 @@ fn edits_as_npm_does() {
 fn the_manifest_follows_an_edit() {
     let mut file = parse(r#"{"name":"x","devDependencies":{"a":"1"}}"#).unwrap();
     assert_eq!(file.dependency_kind("a"), Some(DependencyKind::Dev));
-    file.set_dependency(DependencyKind::Prod, &PackageName::new_unchecked("a"), "^2");
+    add(&mut file, DependencyKind::Prod, "a", "^2");
     assert_eq!(file.manifest().dependencies.get("a").map(|spec| &**spec), Some("^2"));
     assert!(file.manifest().dev_dependencies.is_empty() && file.is_edited());
     assert!(file.remove_dependency("a"));
@@ -48,7 +54,7 @@ fn the_manifest_follows_an_edit() {
 fn a_new_file_gets_the_usual_layout() {
     let mut file = PackageJson::empty(Path::new("package.json"));
     assert_eq!((file.name(), file.to_text().as_str()), (None, ""));
-    file.set_dependency(DependencyKind::Prod, &PackageName::new_unchecked("a"), "^1");
+    add(&mut file, DependencyKind::Prod, "a", "^1");
     assert_eq!(file.to_text(), "{\n  \"dependencies\": {\n    \"a\": \"^1\"\n  }\n}\n");
 }
 

@@ -88,6 +88,11 @@ impl Inputs {
         package.json.place_of(&[block, name])
     }
 
+    /// Whether a workspace has this name.
+    pub(super) fn has_workspace(&self, name: &PackageName) -> bool {
+        self.workspaces.iter().any(|workspace| workspace.package.json.name() == Some(name))
+    }
+
     pub(in crate::commands) fn workspace_locations(&self) -> Vec<Arc<str>> {
         self.workspaces.iter().map(|workspace| Arc::clone(&workspace.location)).collect()
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use utoo_config::SaveKind;
 use utoo_registry::UnifiedRegistry;
-use utoo_resolver::{ManifestJob, ManifestJobDone, Registry};
-use utoo_types::{DependencyKind, Manifest, PackageName, Spec, SpecContext, SpecKind};
+use utoo_resolver::{Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError};
+use utoo_types::{Dependencies, DependencyKind, Manifest, PackageName, Spec, SpecContext, SpecKind, pick};
 
 use super::inputs::Inputs;
+use super::resolve;
 use super::targets::Targets;
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
@@ -28,7 +29,10 @@ pub(super) struct Added {
     /// Where its package.json is: empty for the root.
     pub(super) location: Arc<str>,
     pub(super) name: PackageName,
-    pub(super) kind: DependencyKind,
+    /// The block that a flag said; without one it is saved wherever it is.
+    pub(super) saved_to: Option<DependencyKind>,
+    /// Whether the project's own edge to a workspace goes before what is asked for.
+    pub(super) is_workspace: bool,
     /// What is wanted, as it was typed or as package.json had it.
     pub(super) spec: Spec,
 }
@@ -54,6 +58,13 @@ impl Edits {
         for text in texts {
             let spec = Spec::parse(text, &typed_in)?;
             let name = name_of(&spec, registry).await?;
+            let spec = match spec.kind() {
+                SpecKind::Tag(_) => {
+                    let version = tagged(&name, &spec, (context, registry)).await?;
+                    Spec::parse(&format!("{name}@{version}"), &typed_in)?
+                }
+                _ => spec,
+            };
             for location in targets.locations() {
                 edits.added.push(add(context, inputs, location, (&name, &spec))?);
                 edits.requests.push(name.clone());
@@ -73,13 +84,19 @@ impl Edits {
         let mut edits = Self::default();
         for location in targets.locations() {
             let Some(package) = inputs.package_at(location) else { continue };
-            for (kind, name, text) in dependencies(package.json.manifest()) {
+            for (name, text) in dependencies(package.json.manifest()) {
                 if !names.is_empty() && !names.iter().any(|meant| meant == name.as_str()) {
                     continue;
                 }
                 let spec = spec_in(context, &name, &text, &package.folder)?;
                 if can_be_raised(&spec) {
-                    edits.added.push(Added { location: Arc::clone(location), name, kind, spec });
+                    edits.added.push(Added {
+                        location: Arc::clone(location),
+                        name,
+                        saved_to: None,
+                        is_workspace: false,
+                        spec,
+                    });
                 }
             }
         }
@@ -111,6 +128,29 @@ async fn name_of(spec: &Spec, registry: &UnifiedRegistry) -> CliResult<PackageNa
     PackageName::parse(name).map_err(|error| no_name(spec).because_of(&error))
 }
 
+/// The version that a tag means. npm looks up what is asked for before it resolves anything, so a tag that is not there is an
+/// error even of an optional dependency, and one that is there means just that version.
+async fn tagged(
+    name: &PackageName,
+    spec: &Spec,
+    (context, registry): (&Context, &UnifiedRegistry),
+) -> CliResult<String> {
+    let job = match registry.documents(name) {
+        Documents::Full => ManifestJob::Full { name: name.clone() },
+        Documents::ByVersion => ManifestJob::Version { name: name.clone(), spec: spec.raw_spec().into() },
+    };
+    match registry.execute(job).await? {
+        ManifestJobDone::Full(packument) => {
+            let picked = pick(&packument, spec.kind(), &resolve::options(context).pick).map_err(|error| {
+                RegistryError::new(error.code(), ErrorCategory::NotFound, error.to_string())
+            })?;
+            Ok(picked.version_text().to_owned())
+        }
+        ManifestJobDone::Version(manifest) => Ok(manifest.raw_version.to_string()),
+        _ => Err(no_name(spec)),
+    }
+}
+
 fn no_name(spec: &Spec) -> CliError {
     CliError::new(Category::Precondition, "EINVALIDPACKAGENAME", format!("{} has no valid name", spec.raw()))
 }
@@ -121,8 +161,9 @@ fn add(
     location: &Arc<str>,
     (name, spec): (&PackageName, &Spec),
 ) -> CliResult<Added> {
-    let wanted_kind = context.config.save().kind.map(block);
+    let saved_to = context.config.save().kind.map(block);
     let root = context.root().to_owned();
+    let is_workspace = location.is_empty() && inputs.has_workspace(name);
     let Some(package) = inputs.package_at(location) else {
         return Err(CliError::new(
             Category::NotFound,
@@ -130,23 +171,20 @@ fn add(
             format!("no workspace at {location}"),
         ));
     };
-    let manifest = package.json.manifest();
-    let kind = wanted_kind.or_else(|| block_of(manifest, name)).unwrap_or(DependencyKind::Prod);
-    let before = in_block(manifest, kind, name);
+    let kind = saved_to.or_else(|| block_of(package.json.manifest(), name)).unwrap_or(DependencyKind::Prod);
     // A name alone means what its block asks for already, else any version: the default tag's if that will do.
     let bare = spec.is_registry() && spec.raw_spec().trim_matches('*').is_empty();
-    let text = match (before, bare) {
-        (Some(spec), true) => spec.to_string(),
-        (None, true) => "*".to_owned(),
-        _ => written(spec, &root.join(&**location)),
-    };
-    let folder = package.folder.clone();
-    package.json.set_dependency(kind, name, &text);
+    let text = (!bare).then(|| written(spec, &root.join(&**location)));
+    package.json.request_dependency(kind, name, text.as_deref());
+    if saved_to == Some(DependencyKind::Peer) {
+        package.json.require_peer(name);
+    }
     if context.config.save().save_bundle {
         package.json.bundle_dependency(name);
     }
-    let spec = spec_in(context, name, &text, &folder)?;
-    Ok(Added { location: Arc::clone(location), name: name.clone(), kind, spec })
+    let text = in_block(package.json.manifest(), kind, name).cloned().unwrap_or_else(|| "*".into());
+    let spec = spec_in(context, name, &text, &package.folder)?;
+    Ok(Added { location: Arc::clone(location), name: name.clone(), saved_to, is_workspace, spec })
 }
 
 /// A spec as a package.json in this folder means it.
@@ -155,16 +193,12 @@ fn spec_in(context: &Context, name: &PackageName, text: &str, folder: &Path) -> 
     Ok(Spec::resolve_in(name, text, &SpecContext { directory: folder.to_owned(), home })?)
 }
 
-/// Every line of the blocks that an update may change.
-fn dependencies(manifest: &Manifest) -> Vec<(DependencyKind, PackageName, Arc<str>)> {
-    let blocks = [
-        (DependencyKind::Prod, &manifest.dependencies),
-        (DependencyKind::Dev, &manifest.dev_dependencies),
-        (DependencyKind::Optional, &manifest.optional_dependencies),
-        (DependencyKind::Peer, &manifest.peer_dependencies),
-    ];
-    let lines = blocks.into_iter().flat_map(|(kind, block)| block.iter().map(move |line| (kind, line)));
-    lines.map(|(kind, (name, spec))| (kind, name.clone(), Arc::clone(spec))).collect()
+/// Every dependency that an update may change, once, by the block that counts.
+fn dependencies(manifest: &Manifest) -> Vec<(PackageName, Arc<str>)> {
+    let lines =
+        BLOCKS.into_iter().flat_map(|kind| block_in(manifest, kind).iter().map(move |line| (kind, line)));
+    let lines = lines.filter(|(kind, (name, _))| block_of(manifest, name) == Some(*kind));
+    lines.map(|(_, (name, spec))| (name.clone(), Arc::clone(spec))).collect()
 }
 
 fn can_be_raised(spec: &Spec) -> bool {
@@ -184,20 +218,26 @@ fn block(kind: SaveKind) -> DependencyKind {
     }
 }
 
-/// The block in which a name stands. Where it is in several, npm takes the first of these.
+/// Where a name is in several blocks, npm takes the first of these.
+const BLOCKS: [DependencyKind; 4] =
+    [DependencyKind::Dev, DependencyKind::Optional, DependencyKind::Prod, DependencyKind::Peer];
+
+/// The block in which a name stands.
 fn block_of(manifest: &Manifest, name: &PackageName) -> Option<DependencyKind> {
-    use DependencyKind::{Dev, Optional, Peer, Prod};
-    [Dev, Optional, Prod, Peer].into_iter().find(|kind| in_block(manifest, *kind, name).is_some())
+    BLOCKS.into_iter().find(|kind| in_block(manifest, *kind, name).is_some())
 }
 
 fn in_block<'m>(manifest: &'m Manifest, kind: DependencyKind, name: &PackageName) -> Option<&'m Arc<str>> {
-    let block = match kind {
+    block_in(manifest, kind).get(name.as_str())
+}
+
+fn block_in(manifest: &Manifest, kind: DependencyKind) -> &Dependencies {
+    match kind {
         DependencyKind::Prod => &manifest.dependencies,
         DependencyKind::Dev => &manifest.dev_dependencies,
         DependencyKind::Optional => &manifest.optional_dependencies,
         DependencyKind::Peer => &manifest.peer_dependencies,
-    };
-    block.get(name.as_str())
+    }
 }
 
 /// A spec as package.json has it: paths relative to its own folder.

@@ -1,11 +1,11 @@
 //! package.json and the lockfile, written last and only where they changed.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
+use serde_json::json;
 use utoo_config::SaveSettings;
 use utoo_lockfile::{Entry, Format, Lockfile, ancestors, nested_location};
-use utoo_types::{DependencyKind, Manifest, Range, Spec, SpecKind, Version};
+use utoo_types::{DependencyKind, PackageJson, Range, SpecKind, Version};
 
 use super::inputs::Inputs;
 use super::request::{Added, Edits, written};
@@ -26,57 +26,60 @@ pub(super) fn settle_specs(context: &Context, inputs: &mut Inputs, edits: &Edits
     for added in &edits.added {
         let version = locked_version(tree, added);
         let Some(package) = inputs.package_at(&added.location) else { continue };
-        let spec = spec_to_save(&added.spec, version.as_ref(), context.config.save())
-            .unwrap_or_else(|| written(&added.spec, &package.folder));
-        package.json.set_dependency(added.kind, &added.name, &spec);
+        let settings = context.config.save();
+        let spec = match added.is_workspace {
+            true => prefixed(version.as_ref(), settings),
+            false => spec_to_save(added, version.as_ref(), settings)
+                .unwrap_or_else(|| written(&added.spec, &package.folder)),
+        };
+        let is_path = matches!(added.spec.kind(), SpecKind::Directory(_) | SpecKind::File(_));
+        package.json.save_dependency(added.saved_to, &added.name, &spec, |before| {
+            !is_path && intersect(before, &spec)
+        });
     }
     for added in &edits.added {
         let Some(package) = inputs.package_at(&added.location) else { continue };
         if let Some(entry) = tree.packages.get_mut(&added.location) {
-            copy_dependencies(package.json.manifest(), entry);
-            if added.kind == DependencyKind::Optional {
-                // npm also writes it as a plain one until its next install: as it was asked for, or where nothing was said
-                // of its block, as it is saved.
-                let saved = package.json.manifest().optional_dependencies.get(added.name.as_str());
-                let spec = match (context.config.save().kind, saved) {
-                    (None, Some(saved)) => Arc::clone(saved),
-                    _ => added.spec.raw_spec().into(),
-                };
-                entry.dependencies.insert(added.name.clone(), spec);
-            }
+            copy_dependencies(&package.json, entry);
         }
     }
 }
 
-fn copy_dependencies(manifest: &Manifest, entry: &mut Entry) {
-    entry.dependencies = manifest.dependencies.clone();
-    entry.dev_dependencies = manifest.dev_dependencies.clone();
-    entry.optional_dependencies = manifest.optional_dependencies.clone();
-    entry.peer_dependencies = manifest.peer_dependencies.clone();
+fn intersect(a: &str, b: &str) -> bool {
+    Range::parse(a).is_ok_and(|a| Range::parse(b).is_ok_and(|b| a.intersects(&b)))
+}
+
+fn copy_dependencies(json: &PackageJson, entry: &mut Entry) {
+    let block = |kind| json.locked_block(kind).unwrap_or_default();
+    entry.dependencies = block(DependencyKind::Prod);
+    entry.dev_dependencies = block(DependencyKind::Dev);
+    entry.optional_dependencies = block(DependencyKind::Optional);
+    entry.peer_dependencies = block(DependencyKind::Peer);
+    entry.peer_dependencies_meta.clone_from(&json.manifest().peer_dependencies_meta);
 }
 
 /// The version that the dependent finds.
 fn locked_version(tree: &Lockfile, added: &Added) -> Option<Version> {
     let found =
         ancestors(&added.location).find_map(|folder| tree.get(&nested_location(folder, added.name.as_str())));
+    let found = match found {
+        Some(link) if link.link => tree.get(link.resolved.as_deref()?),
+        found => found,
+    };
     Version::parse_loose(found?.version.as_deref()?).ok()
 }
 
 /// For packages of a registry: the prefix and the version, unless that would allow what a given range does not.
 /// `None` for what is saved as it was given.
-fn spec_to_save(spec: &Spec, version: Option<&Version>, settings: &SaveSettings) -> Option<String> {
-    let (alias, kind) = match spec.kind() {
-        SpecKind::Alias(target) => {
-            let name = target.name().map(ToString::to_string).unwrap_or_default();
-            (format!("npm:{name}@"), target.kind())
-        }
+fn spec_to_save(added: &Added, version: Option<&Version>, settings: &SaveSettings) -> Option<String> {
+    let (alias, kind) = match added.spec.kind() {
+        SpecKind::Alias(target) => match target.name() {
+            Some(name) if *name != added.name => (format!("npm:{name}@"), target.kind()),
+            _ => (String::new(), target.kind()),
+        },
         kind => (String::new(), kind),
     };
-    let prefix = if settings.save_exact { "" } else { settings.save_prefix.as_str() };
-    let prefixed = match version {
-        Some(version) => format!("{prefix}{version}"),
-        None => "*".to_owned(),
-    };
+    let prefixed = prefixed(version, settings);
     match kind {
         SpecKind::Version(_) | SpecKind::Tag(_) => Some(alias + &prefixed),
         SpecKind::Range(range) => {
@@ -87,6 +90,11 @@ fn spec_to_save(spec: &Spec, version: Option<&Version>, settings: &SaveSettings)
         }
         _ => None,
     }
+}
+
+fn prefixed(version: Option<&Version>, settings: &SaveSettings) -> String {
+    let prefix = if settings.save_exact { "" } else { settings.save_prefix.as_str() };
+    version.map_or_else(|| "*".to_owned(), |version| format!("{prefix}{version}"))
 }
 
 /// Writes what has changed. With `--no-save` neither is touched, as npm leaves both; but `update` writes the lockfile.
@@ -134,6 +142,14 @@ pub(super) fn settle_document(
     tree.format = Format::detect(&inputs.root.json.to_text());
     if let Some(version) = settings.lockfile_version {
         tree.lockfile_version = version;
+    }
+    // Of empty blocks npm keeps this one.
+    let packages = inputs.workspaces.iter().map(|workspace| (&*workspace.location, &workspace.package));
+    for (location, package) in std::iter::once(("", &inputs.root)).chain(packages) {
+        let is_empty = package.json.locked_block(DependencyKind::Dev).is_some_and(|block| block.is_empty());
+        if let (true, Some(entry)) = (is_empty, tree.packages.get_mut(location)) {
+            entry.extra.insert(DependencyKind::Dev.key().to_owned(), json!({}));
+        }
     }
     if !settings.package_lock || !writes_lock(context) {
         tree.name = before.and_then(|lock| lock.name.clone());

@@ -18,11 +18,15 @@ fn the_fixed_order_of_fields_is_the_rule() {
             "peerDependencies": block, "acceptDependencies": block, "peerDependenciesMeta": block,
             "bundleDependencies": ["k"]
         });
-        let entry: Entry = serde_json::from_value(entry).unwrap();
-        let mut fields = Fields { scalars: Vec::new(), objects: Vec::new() };
-        fields.collect(&entry);
-        let members: Vec<_> = fields.scalars.into_iter().chain(fields.objects).collect();
-        assert_eq!(members.len(), 29);
-        assert!(members.is_sorted_by(|(a, in_a), (b, in_b)| key_order(in_a.key(a), in_b.key(b)).is_le()));
+        let mut entry: Entry = serde_json::from_value(entry).unwrap();
+        // A link has none of the five marks.
+        for (link, count) in [(true, 24), (false, 28)] {
+            entry.link = link;
+            let mut fields = Fields { scalars: Vec::new(), objects: Vec::new() };
+            fields.collect(&entry);
+            let members: Vec<_> = fields.scalars.into_iter().chain(fields.objects).collect();
+            assert_eq!(members.len(), count);
+            assert!(members.is_sorted_by(|(a, in_a), (b, in_b)| key_order(in_a.key(a), in_b.key(b)).is_le()));
+        }
     }
 }
