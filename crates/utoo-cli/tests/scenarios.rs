@@ -23,6 +23,7 @@ const DIFFERS: &[(&str, &str)] = &[
     ("install-links/workspace", INSTALL_LINKS),
     ("links/missing", "npm links to folders that are not there"),
     ("lock-flags/omit-resolved", "npm leaves the addresses out of the hidden lockfile too"),
+    ("peers/optional-conflict-deep", "npm keeps, marked extraneous, what its next install prunes"),
     ("tarballs/file-in-tarball", "npm reads paths in a tarball from where the tarball lies"),
 ];
 
