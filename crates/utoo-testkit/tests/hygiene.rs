@@ -103,6 +103,7 @@ fn each_promise_names_a_test_that_is_there() {
             let is_test = before.is_some_and(|before| {
                 before
                     .lines()
+                    .map(str::trim_start)
                     .rev()
                     .take(4)
                     .any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
