@@ -1,12 +1,13 @@
-//! The manifest store, through the registry's own door: from files to packuments, without a request.
+//! The manifest store, through the registry's own door: documents into the pack, and from it without a request.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark without its data cannot go on")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use utoo_benches::corpus::{documents, registry_folder};
 use utoo_config::{Config, LoadOptions};
 use utoo_registry::UnifiedRegistry;
@@ -26,24 +27,44 @@ fn manifest_store(criterion: &mut Criterion) {
         ..ServerOptions::new(Mode::Frozen { dir: registry_folder() })
     });
     let server = server.unwrap();
-    let config = Config::load(&LoadOptions {
-        cwd: folder.path().to_owned(),
-        prefix: None,
-        home: Some(folder.path().to_owned()),
-        env: BTreeMap::new(),
-        flags: vec![("registry".to_owned(), server.url())],
-    });
-    let config = config.unwrap();
-    fill(&config, &names);
-    server.shutdown();
-
+    let config = config_in(folder.path(), &server.url());
     let mut group = criterion.benchmark_group("manifest store");
     group.throughput(Throughput::Elements(names.len() as u64));
+    group.sample_size(10).bench_function("fetch, pack and append all", |bencher| {
+        bencher.iter_batched(
+            || tempfile::tempdir().unwrap(),
+            |empty| {
+                fill(&config_in(empty.path(), &server.url()), &names);
+                empty
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    fill(&config, &names);
+    server.shutdown();
+    group.sample_size(100).bench_function("open, and read all", |bencher| {
+        bencher.iter(|| {
+            let registry = UnifiedRegistry::from_config(&config).unwrap();
+            names.iter().map(|name| stored(&registry, name).len()).sum::<usize>()
+        });
+    });
     group.bench_function("read all", |bencher| {
         let registry = UnifiedRegistry::from_config(&config).unwrap();
         bencher.iter(|| names.iter().map(|name| stored(&registry, name).len()).sum::<usize>());
     });
     group.finish();
+}
+
+/// A cache in this folder, and this registry.
+fn config_in(folder: &Path, url: &str) -> Config {
+    let options = LoadOptions {
+        cwd: folder.to_owned(),
+        prefix: None,
+        home: Some(folder.to_owned()),
+        env: BTreeMap::new(),
+        flags: vec![("registry".to_owned(), url.to_owned())],
+    };
+    Config::load(&options).unwrap()
 }
 
 /// Fetches everything once.

@@ -45,7 +45,10 @@ fn run(words: Vec<OsString>, started: Instant) -> u8 {
         Err(error) => return Output::of_errors(json).failure(command, started, &error),
     };
     context.show_warnings();
-    match commands::execute(&context) {
+    context.output.begin_timing();
+    let outcome = commands::execute(&context);
+    context.output.write_trace(&context.cwd);
+    match outcome {
         Ok(done) => context.output.success(command, started, &done),
         Err(error) => context.output.failure(command, started, &error),
     }

@@ -5,18 +5,21 @@
 
 mod document;
 mod progress;
+mod spans;
 mod style;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use utoo_config::{Color, Config, LogLevel};
+use utoo_config::{Color, Config, LogLevel, Timing};
 
 use crate::error::CliError;
 pub(crate) use progress::{Phase, Progress};
+use spans::{Keep, Spans};
 use style::Style;
 pub(crate) use style::{bytes, duration, plural};
 
@@ -40,6 +43,9 @@ enum Reader {
     Program,
 }
 
+/// What `--timing=trace` writes, in the folder in which the command was started.
+const TRACE_FILE: &str = "utoo-trace.json";
+
 /// Stages and how long they took, in the order they ended.
 type Timings = Arc<Mutex<Vec<(String, Duration)>>>;
 
@@ -53,6 +59,7 @@ pub(crate) struct Output {
     loglevel: LogLevel,
     warnings: Mutex<Vec<String>>,
     timings: Option<Timings>,
+    spans: Option<Arc<Spans>>,
 }
 
 impl Output {
@@ -81,7 +88,12 @@ impl Output {
             animated: reader == Reader::Person && terminal && !ci && display.progress != Some(false),
             loglevel: display.loglevel,
             warnings: Mutex::default(),
-            timings: display.timing.then(Timings::default),
+            timings: (display.timing != Timing::Off).then(Timings::default),
+            spans: match display.timing {
+                Timing::Off => None,
+                Timing::Totals => Some(Arc::new(Spans::new(Keep::Totals))),
+                Timing::Trace => Some(Arc::new(Spans::new(Keep::Everything))),
+            },
         }
     }
 
@@ -94,6 +106,7 @@ impl Output {
             loglevel: LogLevel::Notice,
             warnings: Mutex::default(),
             timings: None,
+            spans: None,
         }
     }
 
@@ -143,6 +156,25 @@ impl Output {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Begins to measure, if `--timing` asks for it.
+    pub(crate) fn begin_timing(&self) {
+        if let Some(spans) = &self.spans {
+            spans::listen(spans);
+        }
+    }
+
+    /// Writes the trace that `--timing=trace` asks for into a folder.
+    pub(crate) fn write_trace(&self, folder: &Path) {
+        let Some(spans) = self.spans.as_ref().filter(|spans| spans.keeps_everything()) else { return };
+        let path = folder.join(TRACE_FILE);
+        match utoo_fs::write_atomic(&path, spans.chrome_trace()) {
+            Ok(()) => {
+                self.note(&format!("wrote {TRACE_FILE}: open it in chrome://tracing or ui.perfetto.dev"))
+            }
+            Err(error) => self.warn(&format!("no trace: {error}")),
         }
     }
 
@@ -207,7 +239,8 @@ impl Output {
 
     fn remarks(&self) -> document::Remarks {
         let warnings = self.warnings.lock().map(|warnings| warnings.clone()).unwrap_or_default();
-        document::Remarks { warnings, timings: self.timings().map(|all| document::timings(&all)) }
+        let timings = self.timings().map(|all| document::timings(&all));
+        document::Remarks { warnings, timings, spans: self.spans.as_ref().map(|spans| spans.totals()) }
     }
 
     fn timings(&self) -> Option<Vec<(String, Duration)>> {
@@ -217,6 +250,9 @@ impl Output {
     fn show_timings(&self) {
         for (stage, took) in self.timings().unwrap_or_default() {
             stderr(&format!("{:>10}  {stage}", duration(took)));
+        }
+        for line in self.spans.iter().flat_map(|spans| spans.table()) {
+            stderr(&line);
         }
     }
 }

@@ -203,8 +203,12 @@ fn quiet_says_nothing_and_timing_says_more() {
     let project = project(r#"{"name": "app", "dependencies": {"left": "1.0.0"}}"#);
     let output = done(&project, "install --quiet");
     assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("", ""));
-    let stages = document(&project, "deps --timing")["timings"].as_array().map(Vec::len);
-    assert!(stages.is_some_and(|stages| stages >= 2));
+    let timed = document(&project, "deps --timing");
+    assert!(timed["timings"].as_array().is_some_and(|stages| stages.len() >= 2), "{timed}");
+    assert!(timed["spans"].as_array().is_some_and(|spans| !spans.is_empty()), "{timed}");
+    let text = done(&project, "install --force --timing").stderr;
+    assert!(text.contains("resolve") && text.contains("waiting"), "{text}");
+    assert!(!project.dir().join("utoo-trace.json").exists());
     let failed = utoo(&project, "add nowhere --quiet");
     assert!(failed.stderr.starts_with("error: "), "{}", failed.stderr);
 }

@@ -163,7 +163,7 @@ const DEFINITIONS: &[Definition] = &[
     def("strict-peer-deps", Kind::Boolean),
     def("strict-ssl", Kind::Boolean),
     def("tag", Kind::Text),
-    def("timing", Kind::Boolean),
+    def("timing", Kind::OneOf(&["trace", "true", "false"])),
     def("trusted-registries", Kind::List),
     def("unicode", Kind::Boolean),
     def("user-agent", Kind::Text),

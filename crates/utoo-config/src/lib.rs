@@ -41,6 +41,6 @@ pub use public::{public_registry, redact_url};
 pub use secret::Secret;
 pub use settings::{
     Color, DisplaySettings, InstallSettings, InstallStrategy, LockSettings, LogLevel, ReplaceRegistryHost,
-    ResolveSettings, SaveKind, SaveSettings, ScriptSettings, WorkspaceSettings,
+    ResolveSettings, SaveKind, SaveSettings, ScriptSettings, Timing, WorkspaceSettings,
 };
 pub use utoo_types::Omit;

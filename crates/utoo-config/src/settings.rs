@@ -187,7 +187,7 @@ pub struct DisplaySettings {
     /// `unicode`
     pub unicode: bool,
     /// `timing`
-    pub timing: bool,
+    pub timing: Timing,
     /// `all`
     pub all: bool,
     /// `long`
@@ -211,6 +211,18 @@ pub enum LogLevel {
     Info,
     Verbose,
     Silly,
+}
+
+/// What is measured (`timing`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timing {
+    /// Nothing.
+    #[default]
+    Off,
+    /// How long stages and jobs took (`true`, as with npm).
+    Totals,
+    /// The same, and every one of them is written to a file (`trace`).
+    Trace,
 }
 
 /// When colours are used.
@@ -396,7 +408,11 @@ impl DisplaySettings {
             progress: sources.boolean_if_set("progress")?,
             json: sources.boolean("json", false)?,
             unicode: sources.boolean("unicode", true)?,
-            timing: sources.boolean("timing", false)?,
+            timing: match sources.word("timing")? {
+                Some("true") => Timing::Totals,
+                Some("trace") => Timing::Trace,
+                _ => Timing::Off,
+            },
             all: sources.boolean("all", false)?,
             long: sources.boolean("long", false)?,
             parseable: sources.boolean("parseable", false)?,

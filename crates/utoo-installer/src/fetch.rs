@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use rustc_hash::FxHashMap;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot};
+use tracing::{Instrument as _, debug_span};
 use utoo_types::Integrity;
 
 use crate::events::{EventSink, InstallEvent};
@@ -163,7 +164,8 @@ impl<S: TarballSource> Downloads<S> {
         }
         let inner = self.shared.clone();
         let cancelled = InstallError::Cancelled { package: request.label() };
-        let spawned = tokio::spawn(async move { inner.obtain(request, look).await });
+        let span = debug_span!("package", name = %request.name);
+        let spawned = tokio::spawn(async move { inner.obtain(request, look).await }.instrument(span));
         let task = spawned.map(|joined| joined.unwrap_or(Err(cancelled))).boxed().shared();
         tasks.insert(key, task.clone());
         task
@@ -207,7 +209,9 @@ impl<S: TarballSource> Inner<S> {
         let length = body.len() as u64;
         let room = self.room_for(&body).await;
         let (inner, wanted) = (self.clone(), request.clone());
-        let stored = on_rayon(&request, move || inner.unpack(&wanted, &body)).await;
+        let unpack =
+            move || debug_span!("unpack", name = %wanted.name).in_scope(|| inner.unpack(&wanted, &body));
+        let stored = on_rayon(&request, unpack).await;
         drop(room);
         self.held.fetch_sub(length, Ordering::AcqRel);
         self.released.notify_waiters();

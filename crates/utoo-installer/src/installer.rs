@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, debug_span};
 use utoo_fs::{Dir, LinkMode};
 use utoo_lockfile::Lockfile;
 use utoo_types::{Manifest, Omit};
@@ -251,6 +252,7 @@ impl<S: TarballSource> Installer<S> {
         let options = self.options.clone();
         let (end, ended) = oneshot::channel();
         let prepared = blocking(move || {
+            let _span = debug_span!("plan").entered();
             let lock = Prepared::lock(&options)?;
             Prepared::new(&options, request, lock, end)
         });
@@ -268,7 +270,7 @@ impl<S: TarballSource> Installer<S> {
     async fn carry_out(&self, prepared: Prepared) -> Result<Built> {
         let started = Instant::now();
         let job = Arc::new(prepared.job);
-        let mut made = make::make_all(&job, &self.downloads).await?;
+        let mut made = make::make_all(&job, &self.downloads).instrument(debug_span!("fill")).await?;
         self.stage_done(Stage::Link, started);
         let (options, worked) = (self.options.clone(), job.clone());
         let finished = blocking(move || {
@@ -491,18 +493,19 @@ fn finish(
     let (linked, hidden) = rayon::join(
         || {
             let started = Instant::now();
-            make::publish_all(job, made)?;
+            debug_span!("publish").in_scope(|| make::publish_all(job, made))?;
             mark(Stage::Publish, started);
             let started = Instant::now();
-            link_commands(options, job, made, &tree)?;
+            debug_span!("commands").in_scope(|| link_commands(options, job, made, &tree))?;
             mark(Stage::Bins, started);
             Ok::<(), InstallError>(())
         },
-        || record::hidden_text(job, &tree),
+        || debug_span!("print the hidden lockfile").in_scope(|| record::hidden_text(job, &tree)),
     );
     linked?;
     let started = Instant::now();
-    record::write_hidden(&options.project, job, hidden)?;
+    debug_span!("write the hidden lockfile")
+        .in_scope(|| record::write_hidden(&options.project, job, hidden))?;
     mark(Stage::Record, started);
     let completed = match tree {
         Cow::Owned(completed) => Some(completed),

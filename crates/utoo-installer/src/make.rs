@@ -9,6 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::oneshot;
+use tracing::debug_span;
 use utoo_fs::{Dir, LinkMode};
 use utoo_lockfile::{Entry, Lockfile, name_of_location};
 use utoo_types::PackageName;
@@ -197,6 +198,7 @@ fn discard<S: TarballSource>(stored: &StoredPackage, downloads: &Downloads<S>, r
 /// package has to be there before.
 fn make_one(job: &Job, at: usize, stored: &StoredPackage) -> Result<MadeOne, LinkFailure> {
     let step = &job.plan.steps[at];
+    let _span = debug_span!("link", name = %step.location).entered();
     let site = job.places.site(&step.location)?;
     let (staged, folder) = job.places.stage(site)?;
     let facts = stored.index.facts();

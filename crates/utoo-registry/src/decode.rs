@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use libdeflater::Decompressor;
 use tokio::sync::oneshot;
+use tracing::debug_span;
 use utoo_resolver::{ErrorCategory, RegistryError};
 use utoo_types::{Packument, PackumentError, PackumentParser};
 
@@ -58,7 +59,7 @@ pub(crate) async fn off_runtime<T: Send + 'static>(
     let (done, wait) = oneshot::channel();
     rayon::spawn(move || {
         // Nobody waits any more if the job was dropped.
-        let _ = done.send(work());
+        let _ = done.send(debug_span!("compute").in_scope(work));
     });
     wait.await
         .map_err(|_| RegistryError::new("ECANCELED", ErrorCategory::Local, "a worker thread has failed"))

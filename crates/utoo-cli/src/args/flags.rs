@@ -113,7 +113,8 @@ fn find(key: &str) -> Option<&'static Definition> {
         .map(|index| &definitions()[index])
 }
 
-/// Keys that mean something without a value. `--color` alone is npm's `color=true`; `--proxy=false` needs its word.
+/// Keys that mean something without a value: `--color` alone is npm's `color=true`, `--timing` its `timing=true`;
+/// `--proxy=false` needs its word.
 fn is_switch(definition: &Definition) -> bool {
-    definition.kind == Kind::Boolean || definition.key == "color"
+    definition.kind == Kind::Boolean || matches!(definition.key, "color" | "timing")
 }

@@ -232,7 +232,7 @@ fn global_args() -> Vec<Arg> {
         ("strict-peer-deps", "Fail on every conflict of peer dependencies"),
         ("workspaces", "Every workspace"),
         ("json", "Print one JSON document instead of text"),
-        ("timing", "Print where the time went"),
+        ("timing", "Print where the time went; --timing=trace also writes utoo-trace.json"),
         ("no-color", "Use no colours"),
     ] {
         args.push(long_only(key, help).global(true));
@@ -264,6 +264,8 @@ Examples:
   utoo install              install what package.json asks for
   utoo add react            add a package
   utoo build                run the script `build`
+  utoo install --timing=trace
+                            write every stage and job to utoo-trace.json, for chrome://tracing
 
 Exit codes: 0 done, 1 may work when tried again, 2 usage, 3 credentials, 4 not found, 5 rate limited,
 7 something must be changed first, 11 this machine; a script's own code is passed on.";

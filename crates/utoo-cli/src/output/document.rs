@@ -13,6 +13,7 @@ const SCHEMA_VERSION: u32 = 1;
 pub(super) struct Remarks {
     pub(super) warnings: Vec<String>,
     pub(super) timings: Option<Value>,
+    pub(super) spans: Option<Value>,
 }
 
 pub(super) fn success(command: &str, took: Duration, result: &Value, remarks: &Remarks) -> String {
@@ -45,10 +46,13 @@ fn document(
     if let Some(timings) = &remarks.timings {
         document.insert("timings".to_owned(), timings.clone());
     }
+    if let Some(spans) = &remarks.spans {
+        document.insert("spans".to_owned(), spans.clone());
+    }
     Value::Object(document).to_string()
 }
 
 /// With microseconds as a fraction.
-fn milliseconds(took: Duration) -> f64 {
+pub(super) fn milliseconds(took: Duration) -> f64 {
     (took.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }

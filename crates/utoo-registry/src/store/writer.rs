@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use tracing::{debug, warn};
+use tracing::{debug, debug_span, warn};
 use utoo_types::PackageName;
 
 use super::ManifestStore;
@@ -195,7 +195,7 @@ impl Writing {
                     let _ = done.send(());
                 }
                 Message::Batch(batch) => {
-                    if let Err(error) = self.append(&batch) {
+                    if let Err(error) = debug_span!("store").in_scope(|| self.append(&batch)) {
                         self.counters.warn_once(&error.to_string());
                     }
                 }

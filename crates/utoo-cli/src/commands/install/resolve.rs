@@ -2,6 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use tracing::{Instrument as _, debug_span};
 use utoo_config::Config;
 use utoo_installer::{EngineCheck as EnginesOfTree, Fitness, Installer, PackageRequest, PlatformCheck};
 use utoo_resolver::{
@@ -58,6 +59,7 @@ pub(super) async fn resolve(
                 }
             }
         })
+        .instrument(debug_span!("resolve"))
         .await;
     let resolution = match resolution {
         Err(ResolveError::PeerConflict(conflict)) => {
