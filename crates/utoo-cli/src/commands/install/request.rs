@@ -182,7 +182,10 @@ fn add(
     if context.config.save().save_bundle {
         package.json.bundle_dependency(name);
     }
-    let text = in_block(package.json.manifest(), kind, name).cloned().unwrap_or_else(|| "*".into());
+    // Of a name in several blocks one counts, wherever it is saved.
+    let manifest = package.json.manifest();
+    let counts = block_of(manifest, name).and_then(|kind| in_block(manifest, kind, name));
+    let text = counts.cloned().unwrap_or_else(|| "*".into());
     let spec = spec_in(context, name, &text, &package.folder)?;
     Ok(Added { location: Arc::clone(location), name: name.clone(), saved_to, is_workspace, spec })
 }
