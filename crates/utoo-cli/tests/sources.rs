@@ -25,10 +25,12 @@ fn a_dependency_that_asks_for_what_is_in_no_registry_is_refused_before_anyone_go
         ["http://127.0.0.1:1/x.tgz", "github:u/x", "git+ssh://git@127.0.0.1:1/x.git", "file:../../lib"]
     {
         let project = reaching(spec);
-        let error = document(&project, "install")["error"].clone();
-        assert_eq!(error["code"], "EEXOTICSUBDEP", "{spec}: {error}");
-        assert_eq!(error["exitCode"], 7, "{spec}");
-        assert!(error["hint"].as_str().unwrap().contains("block-exotic-subdeps=false"), "{error}");
+        for words in ["install", "deps", "explain x"] {
+            let error = document(&project, words)["error"].clone();
+            assert_eq!(error["code"], "EEXOTICSUBDEP", "{words}, {spec}: {error}");
+            assert_eq!(error["exitCode"], 7, "{words}, {spec}");
+            assert!(error["hint"].as_str().unwrap().contains("block-exotic-subdeps=false"), "{error}");
+        }
         assert_eq!(project.lock(), None);
         assert!(!project.dir().join("node_modules/reaching").exists(), "{spec}");
     }

@@ -18,7 +18,7 @@ use utoo_resolver::{
 use utoo_types::{PackageName, Range};
 
 use super::conflict;
-use super::install::{Inputs, resolve_options};
+use super::install::{Guarded, Inputs, resolve_options};
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
 use crate::output::{Done, plural};
@@ -45,7 +45,9 @@ struct Finding {
 pub(super) fn explain(context: &Context, wanted: &[String]) -> CliResult<Done> {
     let inputs = Inputs::read(context)?;
     super::block_on(async {
-        let registry = UnifiedRegistry::from_config(&context.config)?;
+        let unguarded = UnifiedRegistry::from_config(&context.config)?;
+        let policy = inputs.policy(context)?;
+        let registry = Guarded { registry: &unguarded, policy: &policy };
         let project = inputs.to_project(context, inputs.lock(context)?, (&[], Vec::new()))?;
         let options = ResolveOptions { record: Record::Decisions, ..resolve_options(context) };
         let mut cache = ManifestCache::new();
@@ -63,7 +65,7 @@ pub(super) fn explain(context: &Context, wanted: &[String]) -> CliResult<Done> {
             true => asked.conflicts(&resolution, &mut cache).await,
             false => asked.packages(&resolution, wanted).await?,
         };
-        registry.flush();
+        unguarded.flush();
         Ok(done)
     })?
 }
@@ -72,7 +74,7 @@ pub(super) fn explain(context: &Context, wanted: &[String]) -> CliResult<Done> {
 struct Asked<'a> {
     context: &'a Context,
     inputs: &'a Inputs,
-    registry: &'a UnifiedRegistry,
+    registry: &'a Guarded<'a>,
     project: &'a Project,
     options: &'a ResolveOptions,
 }
@@ -89,7 +91,8 @@ impl Asked<'_> {
             let places = (0..graph.places.len()).filter(|&place| selector.selects(&graph.places[place]));
             let before = (findings.places.len(), findings.unmet.len());
             for place in places {
-                let considered = rules::considered(self.registry, self.options, (graph, place)).await;
+                let considered =
+                    rules::considered(self.registry.registry, self.options, (graph, place)).await;
                 findings.places.push(Finding { place, considered });
             }
             let unmet = (0..graph.edges.len()).filter(|&edge| {

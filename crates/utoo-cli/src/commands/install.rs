@@ -34,6 +34,7 @@ use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
 use crate::output::{Done, Phase, Progress};
 use crate::script;
+pub(super) use adapter::Guarded;
 use adapter::{Tarballs, WithStore};
 pub(super) use inputs::{Inputs, Unsaved};
 use refresh::Refresh;
@@ -74,7 +75,8 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let policy = Arc::new(inputs.policy(context)?);
     let installer = installer(context, options(context, &policy, &progress), &registry, &policy);
     let ahead = (!only_lock && !dry).then_some(&installer);
-    let manifests = WithStore { registry: &registry, installer: &installer, policy: &policy };
+    let guarded = Guarded { registry: &registry, policy: &policy };
+    let manifests = WithStore { guarded, installer: &installer };
     let started = Instant::now();
     let mut lock = inputs.lock(context)?;
     let refresh = Refresh::asked(&context.command, &mut lock);
@@ -142,7 +144,8 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
     let registry = UnifiedRegistry::from_config(&context.config)?;
     let policy = Arc::new(inputs.policy(context)?);
     let installer = installer(context, options(context, &policy, &progress), &registry, &policy);
-    let manifests = WithStore { registry: &registry, installer: &installer, policy: &policy };
+    let guarded = Guarded { registry: &registry, policy: &policy };
+    let manifests = WithStore { guarded, installer: &installer };
     let targets = Targets::of(context, &inputs)?;
     let project = inputs.to_project(context, Some(lock), (targets.locations(), Vec::new()))?;
     let asked = (&inputs, &project);

@@ -132,25 +132,38 @@ fn file_of(url: &str) -> &str {
     url.rsplit_once("/-/").map_or(url, |(_, file)| file)
 }
 
-/// The registry, but for bundled dependencies: the tarball that brings them is installed sooner or later, so it goes into
-/// the store at once and is read there. It is downloaded once, and by a later resolve not at all.
-pub(super) struct WithStore<'a> {
-    pub(super) registry: &'a UnifiedRegistry,
-    pub(super) installer: &'a Installer<Tarballs>,
-    pub(super) policy: &'a Policy,
+/// The registry, but for what only a dependency asks for and is in none: nobody goes there.
+pub(in crate::commands) struct Guarded<'a> {
+    pub(in crate::commands) registry: &'a UnifiedRegistry,
+    pub(in crate::commands) policy: &'a Policy,
 }
 
-impl Registry for WithStore<'_> {
+impl Registry for Guarded<'_> {
     fn documents(&self, name: &PackageName) -> Documents {
         self.registry.documents(name)
     }
 
     async fn execute(&self, job: ManifestJob) -> Result<ManifestJobDone, RegistryError> {
-        if let ManifestJob::Source { spec } = &job
-            && !self.policy.permits_spec(spec)
-        {
-            return Err(exotic(spec.raw()));
+        match &job {
+            ManifestJob::Source { spec } if !self.policy.permits_spec(spec) => Err(exotic(spec.raw())),
+            _ => self.registry.execute(job).await,
         }
+    }
+}
+
+/// [`Guarded`], but for bundled dependencies: the tarball that brings them is installed sooner or later, so it goes into
+/// the store at once and is read there. It is downloaded once, and by a later resolve not at all.
+pub(super) struct WithStore<'a> {
+    pub(super) guarded: Guarded<'a>,
+    pub(super) installer: &'a Installer<Tarballs>,
+}
+
+impl Registry for WithStore<'_> {
+    fn documents(&self, name: &PackageName) -> Documents {
+        self.guarded.documents(name)
+    }
+
+    async fn execute(&self, job: ManifestJob) -> Result<ManifestJobDone, RegistryError> {
         if let ManifestJob::Bundle { name, resolved, integrity } = &job {
             let request = PackageRequest {
                 name: name.clone(),
@@ -163,7 +176,7 @@ impl Registry for WithStore<'_> {
             }
         }
         // Also where the store cannot be used: the registry reads the tarball itself, or says what is wrong with it.
-        self.registry.execute(job).await
+        self.guarded.execute(job).await
     }
 }
 

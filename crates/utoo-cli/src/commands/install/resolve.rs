@@ -34,7 +34,7 @@ pub(super) async fn resolve(
 ) -> CliResult<(Resolution, ManifestCache)> {
     if let Some(lock) = &project.lock {
         // Before anything is asked for: a lockfile may come from anybody.
-        registry.policy.check_lockfile(lock)?;
+        registry.guarded.policy.check_lockfile(lock)?;
     }
     let mut options = options(context);
     options.update = refresh.names;
@@ -69,7 +69,7 @@ pub(super) async fn resolve(
         }
         resolution => resolution.inspect_err(|_| progress.clear())?,
     };
-    registry.policy.check_lockfile(&resolution.lockfile).inspect_err(|_| progress.clear())?;
+    registry.guarded.policy.check_lockfile(&resolution.lockfile).inspect_err(|_| progress.clear())?;
     progress.end(Phase::Resolving, started, &plural(super::count(&resolution.lockfile), "package"));
     progress.clear();
     context.output.timed("resolve", started.elapsed());
