@@ -36,7 +36,7 @@ const TARGETS: &[Target] = &[
     },
     Target {
         name: "semver",
-        promise: "a version reads back, and a range asks for what it allows",
+        promise: "a version reads back, and a range reads the same twice",
         run: text::semver,
     },
     Target {

@@ -27,7 +27,10 @@ impl<'a> Installed<'a> {
         let mut children: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
         let mut specs = FxHashMap::default();
         for (location, entry) in &lock.packages {
-            if let Some(parent) = parent_location(location) {
+            // Not what only lies somewhere below a package: two of one name must not meet in one object.
+            if let Some(parent) = parent_location(location)
+                && nested_location(parent, name_of_location(location)) == **location
+            {
                 children.entry(parent).or_default().push(location);
             }
             for (name, spec) in wanted(entry) {
