@@ -37,9 +37,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 64 requests and 8 MiB: enough to keep two cores and 1 Gbit/s busy at 20 ms of latency. 32 MiB of archives.
+    /// 128 requests and 8 MiB: enough to keep two cores and 1 Gbit/s busy at 20 ms of latency. 32 MiB of archives.
     fn default() -> Self {
-        Self { downloads: 64, held_bytes: 8 << 20, inflated_bytes: 32 << 20 }
+        Self { downloads: 128, held_bytes: 8 << 20, inflated_bytes: 32 << 20 }
     }
 }
 
