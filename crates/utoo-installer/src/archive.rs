@@ -215,14 +215,19 @@ impl<'a> Entries<'a> {
         // An entry that a meta header may describe; the others have but what stands in their own header.
         let described = matches!(header.typeflag, 0 | b'0'..=b'7' | b'D');
         let path = self.pending.path.as_ref().filter(|_| described).unwrap_or(&header.path);
-        let is_link = matches!(header.typeflag, b'1' | b'2');
-        let may_have_link = is_link || matches!(header.typeflag, b'x' | b'g');
-        if path.is_empty() || (is_link && !header.has_link) || (header.has_link && !may_have_link) {
+        let link_is_right = match header.typeflag {
+            b'1' | b'2' => header.has_link,
+            b'x' | b'g' => true,
+            _ => !header.has_link,
+        };
+        if path.is_empty() || !link_is_right {
             return Ok(None);
         }
         if matches!(header.typeflag, b'x' | b'X' | b'g' | b'L' | b'N' | b'K') {
-            let body = self.meta_body(header)?;
-            return body.map_or(Ok(()), |body| self.apply_meta(header.typeflag, body)).map(|()| None);
+            if let Some(body) = self.meta_body(header)? {
+                self.apply_meta(header.typeflag, body)?;
+            }
+            return Ok(None);
         }
         let path = path.clone();
         let stated = self.global_size.or(self.pending.size).filter(|_| described).unwrap_or(header.size);
@@ -237,8 +242,8 @@ impl<'a> Entries<'a> {
         Ok(Some(Entry { path, kind, mode: header.mode, body }))
     }
 
-    /// The body of a meta entry, if it counts: not where it is empty, nor where it, or the size that an earlier one states, is larger than that of
-    /// any honest one.
+    /// The body of a meta entry, if it counts: not where it is empty, nor where it, or the size that an earlier one states,
+    /// is larger than that of any honest one.
     ///
     /// Refuses what is hidden by an earlier one that states a size of 0: npm reads that body as blocks, others don't.
     fn meta_body(&mut self, header: &Header) -> Result<Option<&'a [u8]>, TarballProblem> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, statat};
 use utoo_fs::{Dir, DirEntry, EntryKind};
-use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location};
+use utoo_lockfile::{Entry, Lockfile, parent_location};
 
 use crate::Result;
 use crate::plan::{DiskState, Found};
@@ -183,8 +183,8 @@ pub(crate) fn open_base(project: &Dir, base: &str) -> Result<Dir, utoo_fs::FsErr
 fn says(folder: &Dir, entry: &DirEntry, location: &str, listed: &Entry) -> bool {
     let Ok(Some(bytes)) = folder.read(entry.name.join("package.json")) else { return false };
     let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) else { return false };
-    let name = listed.name.as_ref().map_or(name_of_location(location), |name| name.as_str());
-    value["name"].as_str() == Some(name) && value["version"].as_str() == listed.version.as_deref()
+    value["name"].as_str() == Some(listed.package_name(location))
+        && value["version"].as_str() == listed.version.as_deref()
 }
 
 /// When something was modified, in nanoseconds since 1970.

@@ -250,32 +250,24 @@ impl<S: TarballSource> Installer<S> {
     pub async fn build(&self, request: InstallRequest) -> Result<Built> {
         let started = Instant::now();
         let options = self.options.clone();
-        let (end, ended) = oneshot::channel();
         let prepared = blocking(move || {
             let _span = debug_span!("plan").entered();
             let lock = Prepared::lock(&options)?;
-            Prepared::new(&options, request, lock, end)
+            Prepared::new(&options, request, lock)
         });
-        let prepared = prepared.await?;
+        let Prepared { job, request, ended } = prepared.await?;
         self.stage_done(Stage::Plan, started);
-        let built = self.carry_out(prepared).await;
-        if built.is_err() {
-            // Threads are still at work on other packages; whoever hears of the error finds the project left alone. The
-            // sender never sends: it ends with what they share.
-            let _ = ended.await;
-        }
-        built
+        left_alone(ended, self.carry_out(Arc::new(job), request)).await
     }
 
-    async fn carry_out(&self, prepared: Prepared) -> Result<Built> {
+    async fn carry_out(&self, job: Arc<Job>, request: RestOfRequest) -> Result<Built> {
         let started = Instant::now();
-        let job = Arc::new(prepared.job);
         let mut made = make::make_all(&job, &self.downloads).instrument(debug_span!("fill")).await?;
         self.stage_done(Stage::Link, started);
         let (options, worked) = (self.options.clone(), job.clone());
         let finished = blocking(move || {
-            finish(&options, &worked, &mut made, &prepared.request)
-                .map(|(completed, folders)| (completed, folders, made, prepared.request))
+            finish(&options, &worked, &mut made, &request)
+                .map(|(completed, folders)| (completed, folders, made, request))
         });
         let (completed, folders, made, rest) = finished.await?;
         let summary = self.summary(&job, &made);
@@ -323,6 +315,8 @@ pub(crate) struct RestOfRequest {
 struct Prepared {
     job: Job,
     request: RestOfRequest,
+    /// Ends when nobody works on the job any more, and its staging folders are gone; nothing is ever sent.
+    ended: oneshot::Receiver<()>,
 }
 
 impl Prepared {
@@ -336,12 +330,7 @@ impl Prepared {
     }
 
     /// Looks and plans.
-    fn new(
-        options: &InstallerOptions,
-        request: InstallRequest,
-        lock: Arc<ModulesLock>,
-        end: oneshot::Sender<()>,
-    ) -> Result<Self> {
+    fn new(options: &InstallerOptions, request: InstallRequest, lock: Arc<ModulesLock>) -> Result<Self> {
         let project = Dir::open(&options.project)?;
         sweep_temporary(options, &request.workspaces);
         let InstallRequest { tree, inert, scope, completion, workspaces, root_scripts, rebuild } = request;
@@ -369,6 +358,7 @@ impl Prepared {
         let places = open_places(&project, options, &selection, &plan)?;
         let bundled = bundled_in(&plan);
         let (link_mode, events) = (options.link_mode, options.events.clone());
+        let (end, ended) = oneshot::channel();
         let job = Job {
             project,
             tree,
@@ -385,8 +375,18 @@ impl Prepared {
             _end: end,
         };
         let request = RestOfRequest { inert, scope, completion, workspaces, root_scripts };
-        Ok(Self { job, request })
+        Ok(Self { job, request, ended })
     }
+}
+
+/// Does the work; after an error, waits until its threads are done with other packages, too: whoever hears of it finds
+/// the project left alone.
+async fn left_alone<T>(ended: oneshot::Receiver<()>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let result = work.await;
+    if result.is_err() {
+        let _ = ended.await;
+    }
+    result
 }
 
 /// Before anything is made anew: its scripts have not run then.

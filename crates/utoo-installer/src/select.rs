@@ -216,8 +216,7 @@ fn list(value: Option<&Value>) -> Option<PlatformList<'_>> {
 
 /// `name@version`, for messages: the name of the package itself where the location is an alias.
 pub(crate) fn label_of(location: &str, entry: &Entry) -> String {
-    let name = entry.name.as_ref().map_or(name_of_location(location), |name| name.as_str());
-    format!("{name}@{}", entry.version.as_deref().unwrap_or("?"))
+    format!("{}@{}", entry.package_name(location), entry.version.as_deref().unwrap_or("?"))
 }
 
 /// Adds everyone who cannot do without one of `failed`: whoever depends on one in another way than optionally, and so

@@ -158,14 +158,9 @@ async fn modes_are_plain_or_executable_whatever_the_header_says() {
     })
     .await;
     result.unwrap();
-    let umask_of_this_process = 0o777 & !mode(&project.root());
     for (name, expected) in [("package.json", 0o755), ("setuid", 0o755), ("world", 0o644), ("closed", 0o644)]
     {
-        assert_eq!(
-            mode(&project.modules().join("a").join(name)),
-            expected & !umask_of_this_process,
-            "{name}"
-        );
+        assert_eq!(mode(&project.modules().join("a").join(name)), project.umasked(expected), "{name}");
     }
 }
 

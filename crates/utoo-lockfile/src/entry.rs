@@ -134,6 +134,11 @@ impl Entry {
         self
     }
 
+    /// The package's own name: the one that `location`, where the entry stands, gives it, unless it is an alias.
+    pub fn package_name<'a>(&'a self, location: &'a str) -> &'a str {
+        self.name.as_ref().map_or_else(|| name_of_location(location), PackageName::as_str)
+    }
+
     /// The manifest as far as the lockfile knows it. `name` is the one that the location gives; an entry that has a
     /// name of its own goes by that.
     pub fn to_manifest(&self, name: &PackageName) -> Manifest {

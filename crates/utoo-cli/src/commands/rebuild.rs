@@ -7,10 +7,10 @@ use utoo_config::Omit;
 use utoo_installer::{EngineCheck, InstallRequest, PlatformCheck, Rebuild, RootScripts};
 use utoo_lockfile::{Entry, Lockfile};
 use utoo_registry::UnifiedRegistry;
-use utoo_types::{Range, Spec, SpecContext, SpecKind, Version};
+use utoo_types::{Spec, SpecContext};
 
 use super::install::{self, Inputs, Unsaved};
-use super::scripts::installed_tree;
+use super::scripts::{fits, installed_tree};
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
 use crate::output::Done;
@@ -72,15 +72,7 @@ fn meant(context: &Context, tree: &Lockfile, names: &[String]) -> CliResult<FxHa
 }
 
 fn is_meant(spec: &Spec, location: &str, entry: &Entry) -> bool {
-    let own = entry.name.as_ref().map_or(utoo_lockfile::name_of_location(location), |name| name.as_str());
+    let own = entry.package_name(location);
     let is_named = !entry.link && spec.name().is_some_and(|name| name.as_str() == own);
-    let version = entry.version.as_deref().and_then(|version| Version::parse_loose(version).ok());
-    let fits =
-        |range: &Range| version.as_ref().is_none_or(|version| range.satisfies_including_prerelease(version));
-    is_named
-        && match spec.kind() {
-            SpecKind::Version(wanted) => version.as_ref() == Some(wanted),
-            SpecKind::Range(range) => fits(range),
-            _ => true,
-        }
+    is_named && fits(spec, entry.version.as_deref())
 }

@@ -72,8 +72,32 @@ pub(super) fn ignored(context: &Context) -> CliResult<Done> {
 }
 
 impl Scripted {
+    fn new(context: &Context, policy: &Policy, location: &Arc<str>, entry: &Entry) -> Self {
+        let name = entry.package_name(location);
+        Self {
+            location: location.clone(),
+            label: format!("{name}@{}", entry.version.as_deref().unwrap_or("?")),
+            version: entry.version.clone(),
+            target: policy.script_target(location, entry),
+            verdict: policy.verdict(location, entry),
+            scripts: install_scripts(&context.root().join(&**location)),
+        }
+    }
+
     fn is_pending(&self) -> bool {
         !matches!(self.verdict, Verdict::Allow | Verdict::Deny(SkipReason::Denied))
+    }
+
+    fn is_meant(&self, spec: &Spec) -> bool {
+        let Some(name) = spec.name() else {
+            return matches!(&self.target, Some(ScriptTarget::Exotic { source })
+                if Spec::parse(source, &SpecContext::default()).is_ok_and(|own| spec.is_repository_of(&own)));
+        };
+        let called = self.label.rsplit_once('@').map(|(name, _)| name);
+        let is_named = called == Some(name.as_str())
+            || utoo_lockfile::name_of_location(&self.location) == name.as_str()
+            || self.target.as_ref().is_some_and(|target| target.label() == name.as_str());
+        is_named && fits(spec, self.version.as_deref())
     }
 }
 
@@ -89,18 +113,13 @@ fn scripted(context: &Context, root: &Package) -> CliResult<Vec<Scripted>> {
     Ok(wanting.map(|(location, entry)| Scripted::new(context, &policy, location, entry)).collect())
 }
 
-impl Scripted {
-    fn new(context: &Context, policy: &Policy, location: &Arc<str>, entry: &Entry) -> Self {
-        let name =
-            entry.name.as_ref().map_or(utoo_lockfile::name_of_location(location), |name| name.as_str());
-        Self {
-            location: location.clone(),
-            label: format!("{name}@{}", entry.version.as_deref().unwrap_or("?")),
-            version: entry.version.clone(),
-            target: policy.script_target(location, entry),
-            verdict: policy.verdict(location, entry),
-            scripts: install_scripts(&context.root().join(&**location)),
-        }
+/// Whether a version is one that a spec of the command line names; one that nobody knows may be.
+pub(super) fn fits(spec: &Spec, version: Option<&str>) -> bool {
+    let version = version.and_then(|version| Version::parse_loose(version).ok());
+    match (spec.kind(), version) {
+        (SpecKind::Version(wanted), Some(version)) => *wanted == version,
+        (SpecKind::Range(range), Some(version)) => range.satisfies_including_prerelease(&version),
+        _ => true,
     }
 }
 
@@ -130,26 +149,6 @@ fn named<'a>(context: &Context, all: &'a [Scripted], names: &[String]) -> CliRes
         }
     }
     Ok(chosen)
-}
-
-impl Scripted {
-    fn is_meant(&self, spec: &Spec) -> bool {
-        let Some(name) = spec.name() else {
-            return matches!(&self.target, Some(ScriptTarget::Exotic { source })
-                if Spec::parse(source, &SpecContext::default()).is_ok_and(|own| spec.is_repository_of(&own)));
-        };
-        let called = self.label.rsplit_once('@').map(|(name, _)| name);
-        let is_named = called == Some(name.as_str())
-            || utoo_lockfile::name_of_location(&self.location) == name.as_str()
-            || self.target.as_ref().is_some_and(|target| target.label() == name.as_str());
-        let version = self.version.as_deref().and_then(|version| Version::parse_loose(version).ok());
-        is_named
-            && match (spec.kind(), version) {
-                (SpecKind::Version(wanted), Some(version)) => *wanted == version,
-                (SpecKind::Range(range), Some(version)) => range.satisfies_including_prerelease(&version),
-                _ => true,
-            }
-    }
 }
 
 /// Each target once, with all its versions.

@@ -6,13 +6,11 @@ use std::time::Instant;
 
 use utoo_lockfile::{Entry, Lockfile};
 
-use super::{Built, InstallRequest, Installed, Installer, Prepared, RestOfRequest, blocking, finish};
-use tokio::sync::oneshot;
-
+use super::{Built, InstallRequest, Installed, Installer, Prepared, RestOfRequest, blocking, left_alone};
 use crate::events::{FailedOptional, Stage};
 use crate::gate::{Own, Wanting};
 use crate::lifecycle::{Ended, Lifecycle, RootScripts, Work, waits_for};
-use crate::make::{self, Job};
+use crate::make::Job;
 use crate::select::{is_in_modules, label_of};
 use crate::source::TarballSource;
 use crate::{InstallError, Result, state};
@@ -114,15 +112,10 @@ impl<S: TarballSource> Installer<S> {
     /// packages are left out, and the folders of what is there.
     async fn without(&self, job: &Job, request: InstallRequest) -> Result<(usize, Vec<PathBuf>)> {
         let (options, lock) = (self.options.clone(), job.lock.clone());
-        // Nobody waits for its end: the project's lock stays with the caller's job.
-        let (end, _) = oneshot::channel();
-        let prepared = blocking(move || Prepared::new(&options, request, lock, end)).await?;
-        let smaller = Arc::new(prepared.job);
-        let mut made = make::make_all(&smaller, &self.downloads).await?;
-        let options = self.options.clone();
-        let left_out = smaller.selection.left_out.len();
-        let (_, folders) = blocking(move || finish(&options, &smaller, &mut made, &prepared.request)).await?;
-        Ok((left_out, folders))
+        let prepared = blocking(move || Prepared::new(&options, request, lock));
+        let Prepared { job: smaller, request, ended } = prepared.await?;
+        let built = left_alone(ended, self.carry_out(Arc::new(smaller), request)).await?;
+        Ok((built.job.selection.left_out.len(), built.folders))
     }
 
     /// The scripts of workspaces and of the project.

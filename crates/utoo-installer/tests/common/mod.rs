@@ -115,6 +115,11 @@ impl Project {
         Self { folder, registry: Arc::default() }
     }
 
+    /// What a file has that was made with this mode: the umask is the one that the project's folder was made with.
+    pub(crate) fn umasked(&self, wanted: u32) -> u32 {
+        wanted & mode(&self.root())
+    }
+
     pub(crate) fn root(&self) -> PathBuf {
         self.folder.path().join("project")
     }

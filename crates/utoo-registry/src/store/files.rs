@@ -58,7 +58,7 @@ impl Pack {
         let id = index::id_of(MAGIC, &bytes)?;
         let file = File::open(pack_path(root, id)).ok()?;
         let length = file.metadata().ok()?.len();
-        let mut slots = FxHashMap::default();
+        let mut slots = FxHashMap::with_capacity_and_hasher(bytes.len() / ENTRY, Default::default());
         for (hash, slot) in bytes[HEAD..].chunks_exact(ENTRY).filter_map(index::decode) {
             match slot.offset.checked_add(slot.length.into()).is_some_and(|end| end <= length) {
                 true => slots.insert(hash, slot),

@@ -173,11 +173,7 @@ pub(super) fn lockfile_text(context: &Context, tree: &Lockfile) -> String {
 /// `omit-lockfile-registry-resolved`: what comes from its registry needs no address.
 fn omit_resolved(context: &Context, tree: &mut Lockfile) {
     for (location, entry) in &mut tree.packages {
-        let name = entry
-            .name
-            .as_ref()
-            .map_or_else(|| utoo_lockfile::name_of_location(location), |name| name.as_str());
-        let registry = context.config.registry_for(name).as_str();
+        let registry = context.config.registry_for(entry.package_name(location)).as_str();
         if !entry.link && entry.resolved.as_deref().is_some_and(|resolved| resolved.starts_with(registry)) {
             entry.resolved = None;
         }
