@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::{UTOO, document, done, utoo};
 use serde_json::json;
-use utoo_testkit::{Fault, FaultPlan, FixtureRegistry, Nth, TestProject};
+use utoo_testkit::{Fault, FaultPlan, FixtureRegistry, Nth, Scenario, TestProject};
 
 /// What stands in a folder, the cache and what npm and utoo leave in `node_modules` not counted.
 fn names_in(folder: &Path) -> Vec<String> {
@@ -168,4 +168,29 @@ fn commands_stay_in_the_folder_of_commands() {
         let target = project.dir().join("node_modules/.bin").join(&bin).canonicalize().unwrap();
         assert!(target.starts_with(project.dir().join("node_modules/evil").canonicalize().unwrap()), "{bin}");
     }
+}
+
+#[test]
+fn links_in_a_repository_bring_nothing_along() {
+    let scenario = Scenario::parse(
+        "links",
+        r#"-- package.json --
+{"name": "app", "dependencies": {"dep": "git+ssh://git@git.example/dep.git"}}
+-- git git.example/dep.git --
+commit one
+-- git git.example/dep.git@one/package.json --
+{"name": "dep", "version": "1.0.0", "bin": {"dep": "command", "own": "index.js"}}
+-- git git.example/dep.git@one/index.js --
+here
+-- git git.example/dep.git@one/file -> /etc/passwd --
+-- git git.example/dep.git@one/command -> ../../../etc/passwd --
+-- git git.example/dep.git@one/folder -> /etc --
+-- git git.example/dep.git@one/inner -> index.js --
+"#,
+    );
+    let project = TestProject::from_scenario(&scenario).unwrap();
+    done(&project, "install");
+    let here = project.dir().join("node_modules");
+    assert_eq!(names_in(&here.join("dep")), ["index.js", "package.json"]);
+    assert_eq!(names_in(&here.join(".bin")), ["own"]);
 }

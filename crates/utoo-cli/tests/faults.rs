@@ -119,6 +119,27 @@ fn a_project_that_cannot_be_written_is_named() {
     done_in_app(&project);
 }
 
+/// Without the rights that let root write everywhere.
+#[test]
+fn folders_without_permission_are_named_and_left_alone() {
+    for (closed, within) in [("app", "/app"), ("app/node_modules", "/app/node_modules"), ("cache", "/cache")]
+    {
+        let project = project();
+        let script = format!(
+            "mkdir -p app/node_modules; chmod 555 {closed}; cd app
+            setpriv --bounding-set=-all $UTOO install --json --cache-dir=../cache || true
+            ls -A; cat node_modules/large/index.js | wc -c; chmod 755 ../{closed}"
+        );
+        let Some(output) = with_mounts(&project, &script) else { return };
+        let (error, rest) = error_and_rest(&output);
+        assert_eq!((&error["code"], &error["exitCode"]), (&json!("EACCES"), &json!(11)), "{closed}: {error}");
+        assert!(error.to_string().contains(within), "no path: {error}");
+        let large = if closed == "app" { LARGE / 16 * 16 } else { 0 };
+        assert_eq!(rest, ["node_modules", "package.json", large.to_string().as_str()], "{closed}");
+        done_in_app(&project);
+    }
+}
+
 #[test]
 fn a_cache_on_another_file_system_is_copied_from() {
     let project = project();
