@@ -9,13 +9,12 @@
 
 mod common;
 
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{UTOO, done, json, utoo};
 use serde_json::{Value, json};
-use utoo_testkit::{Fault, FaultPlan, FixtureRegistry, Nth, RunOutput, TarballFile, TestProject};
+use utoo_testkit::{Fault, FaultPlan, FixtureRegistry, Nth, RunOutput, Running, TarballFile, TestProject};
 
 const LARGE: usize = 3 << 20;
 
@@ -38,15 +37,14 @@ fn project() -> TestProject {
 fn with_mounts(project: &TestProject, script: &str) -> Option<RunOutput> {
     let unshare = |script: &str| {
         let mut command = project.command(Path::new("unshare"));
-        command.env("UTOO", UTOO).args(["-rm", "sh", "-ec", script]).output()
+        command.env("UTOO", UTOO).args(["-rm", "sh", "-ec", script]);
+        project.start(&mut command).and_then(Running::ended)
     };
-    if !unshare("mount -t tmpfs tmpfs cache").is_ok_and(|output| output.status.success()) {
+    if !unshare("mount -t tmpfs tmpfs cache").is_ok_and(|output| output.code == Some(0)) {
         eprintln!("this system gives no mount namespaces: nothing was tried");
         return None;
     }
-    let output = unshare(script).unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Some(RunOutput { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) })
+    Some(unshare(script).unwrap())
 }
 
 /// The error of the document that utoo printed, and the lines after it.
@@ -196,16 +194,14 @@ fn a_signal_in_a_download_ends_at_once_and_the_next_run_repairs() {
             FaultPlan::new().on("/large/-/large-1.0.0.tgz", Nth::Only(1), Fault::Stall { after: 1000 });
         project.server().set_faults(stall);
         let words = ["-C", "app", "install", "--cache-dir=cache"];
-        let mut child = project.command(Path::new(UTOO)).args(words).spawn().unwrap();
+        let child = project.start(project.command(Path::new(UTOO)).args(words)).unwrap();
         while !project.server().requests().iter().any(|request| request.path.ends_with("large-1.0.0.tgz")) {
             std::thread::yield_now();
         }
         let kill = format!("kill -{signal} {}", child.id());
         let asked = Instant::now();
         assert_eq!(project.run(Path::new("sh"), &["-c", &kill]).unwrap().code, Some(0));
-        // What a shell makes of either: an end by the signal, or the exit code that stands for it.
-        let status = child.wait().unwrap();
-        assert_eq!(status.code().or_else(|| Some(128 + status.signal()?)), Some(code));
+        assert_eq!(child.ended().unwrap().shell_code(), Some(code));
         // A second on a machine with nothing else to do.
         assert!(asked.elapsed() < Duration::from_secs(10), "{signal}: {:?}", asked.elapsed());
         assert!(!project.dir().join("app/node_modules/large").exists());

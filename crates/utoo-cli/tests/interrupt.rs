@@ -10,14 +10,13 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::{UTOO, done};
 use serde_json::{Value, json};
-use utoo_testkit::{FixtureRegistry, TarballFile, TestProject};
+use utoo_testkit::{FixtureRegistry, Running, TarballFile, TestProject};
 
+const SIGKILL: i32 = 9;
 const PACKAGES: usize = 70;
 /// Kills of a cold install, of a warm one, and of a change of versions: fifty in all.
 const KILLS: [usize; 3] = [18, 16, 16];
@@ -144,30 +143,19 @@ fn assert_no_litter(project: &TestProject, when: &str) {
     assert_eq!(files, Vec::<PathBuf>::new(), "{when}");
 }
 
-fn spawn(project: &TestProject, words: &[&str]) -> Child {
-    let mut command: Command = project.command(Path::new(UTOO));
-    command.args(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+fn start(project: &TestProject, words: &[&str]) -> Running {
+    project.start(project.command(Path::new(UTOO)).args(words)).unwrap()
 }
 
 /// Runs an install and kills it after this time; whether it was still running then.
 fn killed_after(project: &TestProject, moment: Duration) -> bool {
-    let mut child = spawn(project, &["install"]);
-    let mut output = child.stdout.take().unwrap();
-    let (send, ended) = mpsc::channel::<()>();
-    // The pipe ends when the process does.
-    let reader = std::thread::spawn(move || {
-        std::io::copy(&mut output, &mut std::io::sink()).unwrap();
-        drop(send);
-    });
-    let running = ended.recv_timeout(moment) == Err(mpsc::RecvTimeoutError::Timeout);
-    if running {
-        // SIGKILL.
-        child.kill().unwrap();
+    let mut utoo = start(project, &["install"]);
+    if !utoo.has_ended_within(moment) {
+        utoo.kill().unwrap();
     }
-    let status = child.wait().unwrap();
-    reader.join().unwrap();
-    assert!(status.success() || status.code().is_none(), "{status}");
-    !status.success()
+    let output = utoo.ended().unwrap();
+    assert!(output.code == Some(0) || output.signal == Some(SIGKILL), "{output:?}");
+    output.code != Some(0)
 }
 
 /// Numbers that look random and are the same in each run (splitmix64).
@@ -265,9 +253,10 @@ fn concurrent_installs_share_a_cache() {
         let cache = project.home().join("cache");
         let cache = format!("--cache-dir={}", cache.display());
         let folders = ["a", "a", "b", "c"];
-        let children = folders.map(|folder| spawn(&project, &["install", "-C", folder, &cache]));
-        for mut child in children {
-            assert!(child.wait().unwrap().success());
+        let children = folders.map(|folder| start(&project, &["install", "-C", folder, &cache]));
+        for child in children {
+            let output = child.ended().unwrap();
+            assert_eq!(output.code, Some(0), "{}", output.stderr);
         }
         assert_no_litter(&project, "after four at once");
         for folder in ["a", "b", "c"] {

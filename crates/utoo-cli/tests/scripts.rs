@@ -277,12 +277,12 @@ fn a_signal_ends_scripts_with_all_that_they_started() {
     let text = r#"{"name": "app", "dependencies": {"hangs": "1"}, "allowScripts": {"hangs": true}}"#;
     project.write("package.json", text).unwrap();
     assert_eq!(project.run(Path::new("mkfifo"), &["fifo"]).unwrap().code, Some(0));
-    let mut utoo = project.command(Path::new(UTOO)).arg("install").spawn().unwrap();
+    let utoo = project.start(project.command(Path::new(UTOO)).arg("install")).unwrap();
     // Opens when the script does.
     let mut fifo = std::fs::File::open(project.dir().join("fifo")).unwrap();
     let kill = format!("kill -TERM {}", utoo.id());
     assert_eq!(project.run(Path::new("sh"), &["-c", &kill]).unwrap().code, Some(0));
-    assert_eq!(utoo.wait().unwrap().code(), Some(143));
+    assert_eq!(utoo.ended().unwrap().code, Some(143));
     // Ends when nobody is left who could write.
     let mut rest = String::new();
     std::io::Read::read_to_string(&mut fifo, &mut rest).unwrap();

@@ -18,12 +18,14 @@ mod git;
 mod line_diff;
 mod oracle;
 mod project;
+mod running;
 mod scenario;
 
 pub use answer::{Answer, Outcome};
 pub use compare::{Aspect, Difference, compare};
 pub use oracle::{Npm, OracleError};
-pub use project::{PLANTED_SECRETS, ProjectError, RunOutput, TestProject, utoo_binary};
+pub use project::{PLANTED_SECRETS, ProjectError, TestProject, utoo_binary};
+pub use running::{RunOutput, Running};
 pub use scenario::{REGISTRY, RunLine, Scenario, ScenarioError};
 pub use utoo_server::{
     Documents, Fault, FaultPlan, FixtureError, FixtureRegistry, Mode, Nth, RequestRecord, Server,

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::answer::{Answer, Outcome};
-use crate::project::{DEADLINE, ProjectError, TestProject, run};
+use crate::project::{DEADLINE, ProjectError, TestProject};
+use crate::running::Running;
 use crate::scenario::{RunLine, Scenario};
 
 /// What every run of npm gets, so that nobody's own settings change what it writes, and nothing but resolution and
@@ -45,7 +46,7 @@ pub struct Npm {
 impl Npm {
     /// Finds npm and asks its version.
     pub fn find() -> Result<Self, OracleError> {
-        let output = run(Command::new("npm").arg("--version"), DEADLINE)?;
+        let output = Running::start(Command::new("npm").arg("--version"), DEADLINE)?.ended()?;
         match output.stdout.trim() {
             version if output.code == Some(0) && !version.is_empty() => {
                 Ok(Self { version: version.to_owned() })

@@ -1,24 +1,23 @@
 //! A project on disk, with everything a package manager touches inside one temporary directory.
 //!
-//! Secrets are planted in every project: in the `.npmrc` of HOME and in the environment. Whatever utoo then says is
+//! Secrets are planted in every project: in the `.npmrc` of HOME and in the environment. Whatever is then said is
 //! searched for them, and so is everything that it left on disk when the project goes: every test of the binary is one
 //! of these secrets too.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use utoo_server::{FixtureRegistry, Mode, Server, ServerError, ServerHandle, ServerOptions};
 
-use crate::answer::{Answer, Outcome, UNKNOWN_CODE};
+use crate::answer::{Answer, Outcome};
 use crate::git;
+use crate::running::{RunOutput, Running};
 use crate::scenario::{RunLine, Scenario, ScenarioError};
 
 /// A command that takes longer is killed: nothing that tests run comes near it, while npm never ends on some sets of
@@ -61,46 +60,13 @@ pub enum ProjectError {
     },
 }
 
-/// How a command ended and what it said.
-#[derive(Clone, Debug)]
-pub struct RunOutput {
-    /// The exit code; nothing after a signal.
-    pub code: Option<i32>,
-    /// Standard output.
-    pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
-}
-
-impl RunOutput {
-    /// Success, or the code that was given: in a JSON document (`error.code`) or as `error code …`.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        if self.code == Some(0) {
-            return Outcome::Done;
-        }
-        let code = [&self.stdout, &self.stderr].into_iter().find_map(|text| {
-            let document = text.find('{').and_then(|at| {
-                serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>().next()?.ok()
-            });
-            let from_json =
-                document.and_then(|value| Some(value.pointer("/error/code")?.as_str()?.to_owned()));
-            from_json.or_else(|| {
-                let line = text.lines().find_map(|line| line.split_once("error code "))?;
-                Some(line.1.trim().to_owned())
-            })
-        });
-        Outcome::Error { code: code.unwrap_or_else(|| UNKNOWN_CODE.to_owned()) }
-    }
-}
-
 /// A project with its own HOME, cache and registry.
 #[derive(Debug)]
 pub struct TestProject {
     temp: TempDir,
     server: ServerHandle,
     deadline: Duration,
-    has_run_utoo: Cell<bool>,
+    is_searched: Cell<bool>,
 }
 
 impl TestProject {
@@ -112,7 +78,7 @@ impl TestProject {
     /// An empty project on a server that was started with options of its own.
     pub fn with_server(server: ServerHandle) -> Result<Self, ProjectError> {
         let temp = TempDir::new().map_err(|source| io_error("a temporary directory", source))?;
-        let project = Self { temp, server, deadline: DEADLINE, has_run_utoo: Cell::new(false) };
+        let project = Self { temp, server, deadline: DEADLINE, is_searched: Cell::new(false) };
         for dir in [project.dir(), project.home(), project.tmp()] {
             std::fs::create_dir(&dir).map_err(|source| io_error(dir.display(), source))?;
         }
@@ -255,24 +221,25 @@ impl TestProject {
 
     /// Runs any program in the project's directory, with `PATH` and nothing else of this process's environment.
     pub fn run<S: AsRef<OsStr>>(&self, program: &Path, args: &[S]) -> Result<RunOutput, ProjectError> {
-        let output = run(self.command(program).args(args), self.deadline)?;
-        assert_holds_no_secret(program, &output);
-        Ok(output)
+        self.start(self.command(program).args(args))?.ended()
+    }
+
+    /// Starts a command, one of [`TestProject::command`], for whoever does something to it before its end.
+    pub fn start(&self, command: &mut Command) -> Result<Running, ProjectError> {
+        Running::start(command, self.deadline)
     }
 
     /// [`TestProject::run`] with the variables of a scenario's command.
     pub(crate) fn run_line(&self, program: &Path, line: &RunLine) -> Result<RunOutput, ProjectError> {
         let mut command = self.command(program);
         command.envs(line.env.iter().map(|(name, value)| (name, value))).args(&line.args);
-        let output = run(&mut command, self.deadline)?;
-        assert_holds_no_secret(program, &output);
-        Ok(output)
+        self.start(&mut command)?.ended()
     }
 
     /// The command of [`TestProject::run`], to add to it.
     #[must_use]
     pub fn command(&self, program: &Path) -> Command {
-        self.has_run_utoo.set(self.has_run_utoo.get() || is_utoo(program));
+        self.is_searched.set(self.is_searched.get() || !is_npm(program));
         let mut command = Command::new(program);
         command.current_dir(self.dir()).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -289,7 +256,7 @@ impl TestProject {
 impl Drop for TestProject {
     /// Panics where a file that utoo left behind (locks, cache, store, logs) holds a planted secret.
     fn drop(&mut self) {
-        if std::thread::panicking() || !self.has_run_utoo.get() {
+        if std::thread::panicking() || !self.is_searched.get() {
             return;
         }
         let found = files_with_secrets(self.temp.path(), &self.home().join(".npmrc"));
@@ -321,16 +288,9 @@ fn files_with_secrets(root: &Path, planted: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Panics where utoo said a planted secret. (Other programs that tests run may.)
-fn assert_holds_no_secret(program: &Path, output: &RunOutput) {
-    for secret in PLANTED_SECRETS.iter().filter(|_| is_utoo(program)) {
-        let shown = output.stdout.contains(secret) || output.stderr.contains(secret);
-        assert!(!shown, "utoo says a secret: {}{}", output.stdout, output.stderr);
-    }
-}
-
-fn is_utoo(program: &Path) -> bool {
-    program.file_stem().is_some_and(|stem| stem == "utoo")
+/// Whether this is the oracle, that may keep secrets its own way.
+pub(crate) fn is_npm(program: &Path) -> bool {
+    program == "npm"
 }
 
 /// Where the `utoo` binary is: `UTOO_BIN`, else what cargo tells integration tests, else beside the running test in
@@ -348,34 +308,6 @@ pub fn utoo_binary() -> std::io::Result<PathBuf> {
         let reason = format!("no {name} beside {}: build it, or set UTOO_BIN", this.display());
         std::io::Error::new(std::io::ErrorKind::NotFound, reason)
     })
-}
-
-/// Runs a command to its end, and kills it when that doesn't come.
-pub(crate) fn run(command: &mut Command, deadline: Duration) -> Result<RunOutput, ProjectError> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let failed = |source| io_error(&program, source);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
-    let (stdout, stderr) = (read_all(child.stdout.take()), read_all(child.stderr.take()));
-    let texts = stdout.recv_timeout(deadline).and_then(|out| Ok((out, stderr.recv_timeout(deadline)?)));
-    let Ok((stdout, stderr)) = texts else {
-        child.kill().and_then(|()| child.wait()).map_err(failed)?;
-        return Err(ProjectError::Deadline { program, deadline });
-    };
-    let status = child.wait().map_err(failed)?;
-    Ok(RunOutput { code: status.code(), stdout, stderr })
-}
-
-/// Reads a pipe on a thread of its own, so that neither pipe can fill up while the other is read.
-fn read_all(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
-    let (send, receive) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.read_to_end(&mut bytes);
-        }
-        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receive
 }
 
 /// A line for each file, and for each link with where it leads. A folder is what is in it: npm leaves empty ones behind.
@@ -438,7 +370,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), ProjectError> {
     utoo_fs::write_atomic(path, bytes).map_err(|error| io_error(path.display(), std::io::Error::other(error)))
 }
 
-fn io_error(what: impl std::fmt::Display, source: std::io::Error) -> ProjectError {
+pub(crate) fn io_error(what: impl std::fmt::Display, source: std::io::Error) -> ProjectError {
     ProjectError::Io { what: what.to_string(), source }
 }
 

@@ -14,7 +14,8 @@ use super::case::CaseError;
 use super::project_case::ProjectCase;
 use crate::answer::Answer;
 use crate::oracle::{Npm, OracleError};
-use crate::project::{DEADLINE, run};
+use crate::project::DEADLINE;
+use crate::running::Running;
 
 /// Which versions a snapshot gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +94,8 @@ fn wanted(cases: &[ProjectCase], npm: &Npm) -> Result<Wanted, CaseError> {
         let Ok(spec) = Spec::parse(argument, &context) else { continue };
         specs.extend(spec.name().map(|name| (name.clone(), Arc::from(spec.raw_spec()))));
     }
-    let node = run(Command::new("node").arg("--version"), DEADLINE).map_err(OracleError::from)?.stdout;
+    let node = Running::start(Command::new("node").arg("--version"), DEADLINE).and_then(Running::ended);
+    let node = node.map_err(OracleError::from)?.stdout;
     let version = |text: &str| Version::parse_loose(text.trim()).ok();
     let options = PickOptions {
         node_version: version(&node),
