@@ -84,10 +84,11 @@ pub(crate) fn load<'o>(
         load_lock(&mut tree, project, lock, &mut locked);
     }
     let root = tree.root();
-    for (name, folder) in &names {
+    for (index, (name, folder)) in names.iter().enumerate() {
         let want = tree.interner.folder_want(name, &folder.location);
         let name = tree.interner.name(name);
         set_workspace_edge(&mut tree, root, name, want);
+        tree.move_edge(root, name, index);
     }
     tree.check_overrides()?;
     let mut builder = Builder::new(tree, options);

@@ -22,7 +22,7 @@ pub(super) struct Question<'a> {
     pub(super) path: &'a [NodeId],
     /// Whether fewer copies beat newer versions.
     pub(super) prefer_dedupe: bool,
-    /// Whether the user asked for this edge by name.
+    /// Whether the user asked by name for this, or for what brought it along and is placed by now.
     pub(super) explicit: bool,
 }
 
@@ -229,6 +229,7 @@ impl Judge<'_> {
                 along: true,
                 path: &path,
                 prefer_dedupe: true,
+                explicit: false,
                 ..question
             };
             check(tree, target, along).whole != Verdict::Conflict

@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Builder, Found, Stop};
 use crate::cache::ManifestCache;
-use crate::tree::{EdgeId, EdgeKind, NodeId, NodeKind};
+use crate::tree::{EdgeId, EdgeKind, Name, NodeId, NodeKind};
 
 /// Nodes that the asking node cannot do without; a conflict among them is an error, one elsewhere may wait.
 type Required = FxHashSet<NodeId>;
@@ -71,12 +71,12 @@ impl Builder<'_> {
     /// One node in the virtual root `parent` for what `edge` wants, without its peers.
     fn candidate(&mut self, edge: EdgeId, parent: NodeId, cache: &ManifestCache) -> Result<NodeId, Stop> {
         let (name, want) = (self.tree.edge(edge).name, self.tree.edge(edge).want);
+        if let Some(link) = self.workspace_link(edge, parent) {
+            return Ok(link);
+        }
         let found = self.find(name, want, cache)?;
         let node = match found {
             Found::Package(package) => {
-                if let Some(link) = self.workspace_link(edge, parent) {
-                    return Ok(link);
-                }
                 let node = self.tree.new_node(name, package, NodeKind::Package);
                 let origin = self.origin(package);
                 let new = self.tree.node_mut(node);
@@ -88,7 +88,7 @@ impl Builder<'_> {
                 self.tree.new_node(name, package, NodeKind::Link { location })
             }
             Found::Failed(error) => {
-                let nothing = self.tree.interner.nothing(name);
+                let nothing = self.tree.interner.nothing();
                 let node = self.tree.new_node(name, nothing, NodeKind::Package);
                 self.tree.node_mut(node).failure = Some(error);
                 node
@@ -98,18 +98,20 @@ impl Builder<'_> {
         Ok(node)
     }
 
-    /// A workspace of this name that satisfies the edge goes before what the registry has.
+    /// A workspace that is linked already, and satisfies the edge, goes before what the registry has.
     fn workspace_link(&mut self, edge: EdgeId, parent: NodeId) -> Option<NodeId> {
         let name = self.tree.edge(edge).name;
-        let location = self.workspaces.get(&name)?.clone();
-        let folder = self.tree.folder(&location)?;
-        let package = self.tree.node(folder).package;
-        let link = self.tree.new_node(name, package, NodeKind::Link { location });
-        if !self.tree.satisfies(link, edge) {
-            return None;
-        }
+        let linked = self.linked_workspace(name).filter(|&link| self.tree.satisfies(link, edge))?;
+        let (package, kind) = (self.tree.node(linked).package, self.tree.node(linked).kind.clone());
+        let link = self.tree.new_node(name, package, kind);
         self.tree.attach(link, parent);
         Some(link)
+    }
+
+    /// The project's link to its workspace of this name, if it stands.
+    pub(super) fn linked_workspace(&self, name: Name) -> Option<NodeId> {
+        let edge = self.workspaces.get(&name).and_then(|_| self.tree.edge_out(self.tree.root(), name))?;
+        self.tree.edge(edge).to.filter(|&to| self.tree.is_workspace(to))
     }
 
     /// Chooses the peers of `node` in its virtual root, and theirs, until all are there or a conflict is met.
@@ -164,8 +166,10 @@ impl Builder<'_> {
             };
             let asked = Asked { edge: parent_edge, second: Some(edge) };
             let dep = self.node_from_edge(asked, Some(root), required, cache)?;
-            // What is not required is not installed by itself: the placer refuses it once it has to be.
-            if self.tree.edge(edge).is_valid() || conflict_ok || !required.contains(&dep) {
+            // What is not required is not installed by itself: the placer refuses it once it has to be. Nor is what its
+            // own peers have put another version in the place of.
+            let replaced = self.tree.node(node).parent.is_none();
+            if self.tree.edge(edge).is_valid() || conflict_ok || !required.contains(&dep) || replaced {
                 return Ok(());
             }
             return Err(self.set_conflict(edge, Some(parent_edge)).into());
@@ -176,7 +180,7 @@ impl Builder<'_> {
             self.node_from_edge(edge.into(), Some(root), required, cache)?;
             return Ok(());
         }
-        if conflict_ok || !required.contains(&dep) {
+        if conflict_ok || !required.contains(&node) {
             return Ok(());
         }
         Err(self.set_conflict(edge, parent_edge).into())

@@ -49,13 +49,13 @@ impl Builder<'_> {
 
     fn place_one(&mut self, placement: &Placement<'_>, outcome: &mut Outcome) -> Result<(), Stop> {
         let edge = self.tree.edge(placement.edge);
-        let explicit = self.explicit.contains(&placement.edge);
-        if edge.to.is_some() && edge.is_valid() && !explicit && !self.is_updated(edge.name) {
+        if edge.to.is_some() && edge.is_valid() && !self.is_explicit(placement) && !self.is_updated(edge.name)
+        {
             return Ok(());
         }
-        let (whole, own) = self.find_place(placement, explicit, |_| {});
+        let (whole, own) = self.find_place(placement, |_| {});
         if self.recorder.is_some() {
-            self.record_trials(placement, explicit);
+            self.record_trials(placement);
         }
         let check = match whole {
             Some(check) => check,
@@ -73,6 +73,11 @@ impl Builder<'_> {
         self.put(placement, check, outcome)
     }
 
+    /// Whether the user asked for this, or for what brings it along.
+    fn is_explicit(&self, placement: &Placement<'_>) -> bool {
+        self.explicit.contains(&placement.entry())
+    }
+
     fn start_of(&self, placement: &Placement<'_>) -> NodeId {
         let from = match placement.along {
             Some((parent, ..)) => self.start_of(parent),
@@ -81,10 +86,10 @@ impl Builder<'_> {
         deepest_nesting_target(&self.tree, from, self.tree.node(placement.dep).name)
     }
 
-    pub(super) fn question<'q>(&self, placement: &Placement<'_>, explicit: bool) -> Question<'q> {
+    pub(super) fn question<'q>(&self, placement: &Placement<'_>) -> Question<'q> {
         let start = match placement.along {
             Some((parent, _, _)) => {
-                let parent = self.question(parent, explicit);
+                let parent = self.question(parent);
                 let name = self.tree.node(parent.dep).name;
                 deepest_nesting_target(&self.tree, parent.start, name)
             }
@@ -99,7 +104,7 @@ impl Builder<'_> {
             path: &[],
             // Peers are to be shared: for them an older version that does for all is as good.
             prefer_dedupe: self.options.dedupe == Dedupe::Fewest || self.tree.edge(placement.edge).is_peer(),
-            explicit,
+            explicit: self.is_explicit(placement),
         }
     }
 
@@ -108,10 +113,9 @@ impl Builder<'_> {
     pub(super) fn find_place(
         &self,
         placement: &Placement<'_>,
-        explicit: bool,
         mut see: impl FnMut(Check),
     ) -> (Option<Check>, Option<Check>) {
-        let question = self.question(placement, explicit);
+        let question = self.question(placement);
         let name = self.tree.node(placement.dep).name;
         let (mut whole, mut own) = (None, None);
         for target in self.tree.ancestry(self.start_of(placement)) {
@@ -149,11 +153,13 @@ impl Builder<'_> {
     fn put(&mut self, placement: &Placement<'_>, check: Check, outcome: &mut Outcome) -> Result<(), Stop> {
         let verdict = if check.whole == Verdict::Conflict { check.own } else { check.whole };
         let (target, edge) = (check.target, placement.edge);
+        // What the user asked for takes the place of others as far as they agree, even of newer ones.
+        let dedupe = if self.is_explicit(placement) { Dedupe::Fewest } else { self.options.dedupe };
         if matches!(verdict, Verdict::Keep | Verdict::Conflict) {
             if self.tree.edge(edge).is_peer() && !self.tree.edge(edge).is_valid() {
                 self.override_peer(edge, placement.dep, placement.entry());
             }
-            self.prune_dedupable(target, true);
+            self.prune_dedupable_below(target, dedupe);
             return Ok(());
         }
         if self.link_to_ancestor(placement, target, outcome) {
@@ -167,7 +173,7 @@ impl Builder<'_> {
         if self.tree.edge(edge).is_peer() && !self.tree.satisfies(placed, edge) {
             self.override_peer(edge, placement.dep, placement.entry());
         }
-        self.prune_shadowed(edge, placed, target);
+        self.prune_shadowed(edge, placed, target, dedupe);
         if !self.tree.is_live(placed) {
             return Ok(());
         }
@@ -177,21 +183,21 @@ impl Builder<'_> {
 
     /// Removes what has become a needless duplicate: what the edge found so far, deeper copies of the name, and what
     /// stands right below those that stay, `placed` among them.
-    fn prune_shadowed(&mut self, edge: EdgeId, placed: NodeId, target: NodeId) {
+    fn prune_shadowed(&mut self, edge: EdgeId, placed: NodeId, target: NodeId, dedupe: Dedupe) {
         let edge = self.tree.edge(edge);
         if let Some(to) = edge.to.filter(|&to| edge.is_valid() && to != placed) {
-            self.prune_dedupable(to, false);
+            self.prune_dedupable(to, dedupe);
         }
         for node in self.tree.named(self.tree.node(placed).name) {
             if !self.tree.is_live(node) || !self.tree.is_descendant(node, target) {
                 continue;
             }
-            self.prune_dedupable(node, false);
+            self.prune_dedupable(node, dedupe);
             if self.tree.is_live(node) {
                 let children: Vec<NodeId> = self.tree.node(node).children.values().copied().collect();
                 for child in children {
                     if self.tree.is_live(child) {
-                        self.prune_dedupable(child, false);
+                        self.prune_dedupable(child, dedupe);
                     }
                 }
             }
@@ -260,11 +266,6 @@ impl Builder<'_> {
     /// Puts `placed` where `old` stands, and removes what only `old` needed and the peer sets that do not go
     /// with the new one and can be placed deeper.
     fn replace_old(&mut self, old: NodeId, placed: NodeId, target: NodeId, outcome: &mut Outcome) {
-        // What could not be loaded ends the build or is taken out again; nothing has to make room for it.
-        if self.tree.node(placed).failure.is_some() {
-            self.tree.replace(old, placed);
-            return;
-        }
         let dropped = self.only_needed_by(old, placed);
         let pruned = self.displaced_peer_sets(old, placed, target);
         self.tree.replace(old, placed);
@@ -347,19 +348,23 @@ impl Builder<'_> {
         self.remove_all(junk);
     }
 
-    /// Removes `node` if the next one of its name further up does for all; if not, looks among its children.
-    fn prune_dedupable(&mut self, node: NodeId, descend: bool) {
-        if self.tree.can_dedupe(node, self.options.dedupe == Dedupe::Fewest) {
+    /// Removes `node`, and what only it needs, if the next one of its name further up does for all. Gives whether it did.
+    fn prune_dedupable(&mut self, node: NodeId, dedupe: Dedupe) -> bool {
+        let removable = self.tree.can_dedupe(node, dedupe == Dedupe::Fewest);
+        if removable {
             let set = self.tree.gather_dep_set([node], |tree, id| {
                 tree.edge(id).to != Some(node) && tree.edge(id).is_valid()
             });
             self.remove_all(set);
-        } else if descend {
-            self.prune_below(node);
         }
+        removable
     }
 
-    fn prune_below(&mut self, node: NodeId) {
+    /// The same for `node` and, where it stays, for all that lies below.
+    fn prune_dedupable_below(&mut self, node: NodeId, dedupe: Dedupe) {
+        if self.prune_dedupable(node, dedupe) {
+            return;
+        }
         let mut children: Vec<NodeId> = self.tree.node(node).children.values().copied().collect();
         for folder in self.tree.node(node).fs_children.clone() {
             children.extend(self.tree.node(folder).children.values());
@@ -367,7 +372,7 @@ impl Builder<'_> {
         children.sort_by(|&a, &b| self.compare_names(self.tree.node(a).name, self.tree.node(b).name));
         for child in children {
             if self.tree.is_live(child) {
-                self.prune_dedupable(child, true);
+                self.prune_dedupable_below(child, dedupe);
             }
         }
     }

@@ -106,10 +106,10 @@ impl Recorder {
 
 impl Builder<'_> {
     /// Writes down what the placer's walk met. Called before the tree changes.
-    pub(super) fn record_trials(&mut self, placement: &Placement<'_>, explicit: bool) {
-        let question = self.question(placement, explicit);
+    pub(super) fn record_trials(&mut self, placement: &Placement<'_>) {
+        let question = self.question(placement);
         let mut checks = Vec::new();
-        self.find_place(placement, explicit, |check| checks.push(check));
+        self.find_place(placement, |check| checks.push(check));
         let trials = checks.iter().map(|check| trial(&self.tree, check.target, question, check.whole));
         let decision = Decision { trials: trials.collect(), version: self.tree.version_text(placement.dep) };
         if let Some(recorder) = &mut self.recorder {

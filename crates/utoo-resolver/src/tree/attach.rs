@@ -19,6 +19,10 @@ impl Tree {
             match existing {
                 Some(edge) if self.edge(edge).kind == EdgeKind::Workspace => {}
                 Some(id) => {
+                    // A name in two blocks stands where the later one has it.
+                    let edges = &mut self.node_mut(node).edges_out;
+                    edges.shift_remove(&declared.name);
+                    edges.insert(declared.name, id);
                     let edge = self.edge_mut(id);
                     edge.kind = declared.kind;
                     edge.declared = declared.want;

@@ -105,7 +105,7 @@ pub(crate) struct Package {
     pub(crate) manifest: Arc<Manifest>,
     /// The manifest's own name, which an alias's node does not bear.
     pub(crate) name: Name,
-    /// Edges in the order npm loads them: peers, prod, optional, dev; the later wins, in the earlier's place.
+    /// Edges in the order npm loads them: peers, prod, optional, dev; of one name the last counts.
     pub(crate) declared: Vec<Declared>,
 }
 
@@ -253,9 +253,10 @@ impl Interner {
         self.versions.get(&(name, Arc::from(version))).copied()
     }
 
-    /// The package of a node that could not be loaded: a name and nothing else.
-    pub(crate) fn nothing(&mut self, name: Name) -> PackageId {
-        let manifest = Manifest::from_value(&serde_json::json!({ "name": self.name_text(name).as_str() }));
+    /// The package of a node that could not be loaded. It has no name, so nothing takes it for another version of what
+    /// the node is called.
+    pub(crate) fn nothing(&mut self) -> PackageId {
+        let manifest = Manifest::from_value(&serde_json::json!({}));
         self.add_package(&Arc::new(manifest), "")
     }
 

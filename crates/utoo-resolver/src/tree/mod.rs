@@ -387,18 +387,26 @@ impl Tree {
         self.node(node).edges_out.get(&name).copied()
     }
 
+    /// Gives the edge of this name another place in the order in which the node's edges are looked at.
+    pub(crate) fn move_edge(&mut self, node: NodeId, name: Name, index: usize) {
+        let edges = &mut self.node_mut(node).edges_out;
+        if let Some(from) = edges.get_index_of(&name) {
+            edges.move_index(from, index);
+        }
+    }
+
     /// Whether the node stands in the real tree.
     pub(crate) fn is_live(&self, node: NodeId) -> bool {
         self.node(node).root == Some(self.root)
     }
 
-    /// A link to a workspace, or the workspace's folder.
+    /// A link to a workspace, or the folder behind it: what the project's own edge of that package's name leads to. To
+    /// npm a workspace without a name is none, nor is one that is not linked yet.
     pub(crate) fn is_workspace(&self, node: NodeId) -> bool {
-        match &self.node(node).kind {
-            NodeKind::Folder { workspace, .. } => *workspace,
-            NodeKind::Link { .. } => self.node(node).target.is_some_and(|target| self.is_workspace(target)),
-            _ => false,
-        }
+        let Some(edge) = self.edge_out(self.root, self.package_of(node).name) else { return false };
+        let edge = self.edge(edge);
+        edge.kind == EdgeKind::Workspace
+            && edge.to.is_some_and(|to| to == node || self.node(to).target == Some(node))
     }
 
     /// The real project or a workspace: what a person can edit, so its peer conflicts are errors.

@@ -135,12 +135,14 @@ fn is_optional_peer(entry: &Entry, name: &PackageName) -> bool {
     meta.is_some_and(|(_, meta)| meta.get("optional").and_then(Value::as_bool) == Some(true))
 }
 
-/// npm's answer after the pruning that its next install does.
+/// npm's answer after the pruning that its next install does: what lies in a folder that goes, such as a link, goes too.
 fn without_extraneous(mut answer: Answer) -> Answer {
     answer.lock = answer.lock.map(|text| {
         let Ok(mut lock) = serde_json::from_str::<Value>(&text) else { return text };
         if let Some(packages) = lock.get_mut("packages").and_then(Value::as_object_mut) {
-            packages.retain(|_, entry| entry.get("extraneous").is_none());
+            let gone = |(at, entry): (&String, &Value)| entry.get("extraneous").map(|_| format!("{at}/"));
+            let gone: Vec<String> = packages.iter().filter_map(gone).collect();
+            packages.retain(|at, _| !gone.iter().any(|gone| format!("{at}/").starts_with(gone)));
         }
         serde_json::to_string_pretty(&lock).map_or(text, |text| format!("{text}\n"))
     });
