@@ -1,5 +1,7 @@
 //! Random registries and projects. A case is made of its profile and its seed alone.
 
+mod overrides;
+
 use serde_json::{Map, Value, json};
 
 use super::case::FuzzCase;
@@ -21,6 +23,10 @@ const FLAGS: &[&str] = &[
     "--omit=dev",
     "--omit=optional",
     "--omit=peer",
+    "--include=dev",
+    "--include=optional",
+    "--include=peer",
+    "--engine-strict",
 ];
 
 /// The case of this seed.
@@ -149,8 +155,7 @@ impl Generator {
         if self.rng.chance(self.weights.missing) {
             return ("nowhere".to_owned(), "*".to_owned());
         }
-        let index = self.rng.below(self.packages.len());
-        let (name, versions) = self.packages[index].clone();
+        let (name, versions) = self.any_package();
         let spec = self.spec(&versions);
         if !self.rng.chance(self.weights.aliases) {
             return (name.to_owned(), spec);
@@ -158,6 +163,11 @@ impl Generator {
         let other = self.rng.below(self.packages.len());
         let alias = if self.rng.chance(50) { "x-alias" } else { self.packages[other].0 };
         (alias.to_owned(), format!("npm:{name}@{spec}"))
+    }
+
+    fn any_package(&mut self) -> (&'static str, Vec<&'static str>) {
+        let index = self.rng.below(self.packages.len());
+        self.packages[index].clone()
     }
 
     fn spec(&mut self, versions: &[&str]) -> String {
@@ -199,6 +209,10 @@ impl Generator {
                 let name = if self.rng.chance(25) { self.packages[0].0 } else { own };
                 files.insert(format!("{folder}/package.json"), self.folder(name, own));
             }
+        }
+        if self.rng.chance(self.weights.overrides) {
+            let overrides = self.overrides(&root, 2);
+            root.insert("overrides".to_owned(), overrides.into());
         }
         let mut all = Map::from_iter([("package.json".to_owned(), Value::Object(root))]);
         all.extend(files);
@@ -275,8 +289,10 @@ impl Generator {
     fn edit(&mut self, case: &Map<String, Value>) -> Value {
         let block = ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
         let block = block[[0, 0, 0, 1, 1, 2, 3][self.rng.below(7)]];
-        let index = self.rng.below(self.packages.len());
-        let (name, versions) = self.packages[index].clone();
+        if self.rng.chance(self.weights.overrides / 3) {
+            return self.edit_overrides(case);
+        }
+        let (name, versions) = self.any_package();
         let version = self.rng.pick(&versions).copied().unwrap_or("1.0.0");
         match self.rng.below(10) {
             0..=3 => {
@@ -295,6 +311,17 @@ impl Generator {
                 let manifest = self.manifest(name);
                 json!({"at": ["registry", name, "versions", version], "to": manifest})
             }
+        }
+    }
+
+    /// Other rules, or none any more.
+    fn edit_overrides(&mut self, case: &Map<String, Value>) -> Value {
+        let at = json!(["files", "package.json", "overrides"]);
+        let root = case["files"]["package.json"].as_object().cloned().unwrap_or_default();
+        if self.rng.chance(35) {
+            json!({"at": at})
+        } else {
+            json!({"at": at, "to": self.overrides(&root, 2)})
         }
     }
 

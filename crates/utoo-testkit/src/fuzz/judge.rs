@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use utoo_lockfile::{Entry, Lockfile, ancestors, nested_location};
-use utoo_types::PackageName;
 
 use super::case::FuzzCase;
 use super::driver::{NpmDriver, NpmRun};
+use super::fault::{Fault, fault_of};
 use super::{FuzzError, Oracle};
 use crate::answer::{Answer, Outcome};
 use crate::compare::{Aspect, Difference, compare};
@@ -19,9 +18,6 @@ use crate::scenario::Scenario;
 /// utoo takes milliseconds; a debug build on a busy machine somewhat more.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What npm saves for an optional dependency that it could not load: an alias of a package without a name.
-const SAVED_NOTHING: &str = "npm:null@";
-
 /// What came of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Judged {
@@ -29,10 +25,8 @@ pub enum Judged {
     Same,
     /// They differ: the scenario that shows it, and in what.
     Different(Box<Scenario>, Vec<Difference>),
-    /// npm did not end.
-    NpmHangs,
-    /// npm ended by a fault of its own: what it said.
-    NpmCrashed(String),
+    /// npm has no answer, or one that is wrong by its own measure.
+    NpmFails(Fault),
 }
 
 /// Both sides, ready to run.
@@ -58,8 +52,8 @@ impl Judge {
             // What goes wrong here is a case of its own; it comes up as one sooner or later.
             match self.driver.answer(&first)? {
                 NpmRun::Answered(answer) => lock = answer.lock,
-                NpmRun::Crashed(message) => return Ok(Judged::NpmCrashed(message)),
-                NpmRun::Hangs => return Ok(Judged::NpmHangs),
+                NpmRun::Crashed(message) => return Ok(Judged::NpmFails(Fault::Crashes(message))),
+                NpmRun::Hangs => return Ok(Judged::NpmFails(Fault::Hangs)),
             }
         }
         self.compare(case.second(name, lock.as_deref()))
@@ -68,12 +62,9 @@ impl Judge {
     fn compare(&mut self, scenario: Scenario) -> Result<Judged, FuzzError> {
         let expected = match self.driver.answer(&scenario)? {
             NpmRun::Answered(answer) => answer,
-            NpmRun::Crashed(message) => return Ok(Judged::NpmCrashed(message)),
-            NpmRun::Hangs => return Ok(Judged::NpmHangs),
+            NpmRun::Crashed(message) => return Ok(Judged::NpmFails(Fault::Crashes(message))),
+            NpmRun::Hangs => return Ok(Judged::NpmFails(Fault::Hangs)),
         };
-        if expected.files.values().any(|text| text.contains(SAVED_NOTHING)) {
-            return Ok(Judged::NpmCrashed(format!("saves {SAVED_NOTHING}…")));
-        }
         let actual = match &self.npm {
             Some(npm) => npm.answer(&scenario)?,
             None => match utoo_answer(&self.utoo, &scenario) {
@@ -86,10 +77,11 @@ impl Judge {
                 Err(error) => return Err(error.into()),
             },
         };
-        if is_refusal(&actual.outcome) && expected.lock.as_deref().is_some_and(loses_something) {
-            return Ok(Judged::NpmCrashed("leaves out what is required, where utoo refuses".to_owned()));
-        }
         let mut found = compare(&expected, &actual);
+        // Where both agree, nobody has to judge.
+        if let Some(fault) = fault_of(&scenario, &expected).filter(|_| !found.is_empty()) {
+            return Ok(Judged::NpmFails(fault));
+        }
         if !found.is_empty() && self.other == Oracle::Driver {
             found = std::cmp::min_by_key(found, compare(&without_extraneous(expected), &actual), Vec::len);
         }
@@ -106,33 +98,6 @@ fn utoo_answer(utoo: &Path, scenario: &Scenario) -> Result<Answer, ProjectError>
         outcome = project.run(utoo, &args)?.outcome();
     }
     Ok(project.answer(outcome, scenario.watched_files().into_keys()))
-}
-
-/// A package or version that is not there.
-fn is_refusal(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Error { code } if code == "ETARGET" || code == "E404")
-}
-
-/// Whether a lockfile lacks something that one of its packages, or the project, requires: npm forgets a package that could
-/// not be loaded when the place that it had taken is taken from it again, and ends with success.
-fn loses_something(lock: &str) -> bool {
-    let Ok(lock) = Lockfile::parse(lock, "package-lock.json") else { return false };
-    lock.packages.iter().filter(|(_, entry)| !entry.link).any(|(location, entry)| {
-        let peers = entry.peer_dependencies.iter().filter(|(name, _)| !is_optional_peer(entry, name));
-        let plain = entry
-            .dependencies
-            .iter()
-            .filter(|(name, _)| !entry.optional_dependencies.contains(name.as_str()));
-        plain.chain(&entry.dev_dependencies).chain(peers).any(|(name, _)| {
-            let mut folders = std::iter::once(&**location).chain(ancestors(location));
-            !folders.any(|folder| lock.get(&nested_location(folder, name.as_str())).is_some())
-        })
-    })
-}
-
-fn is_optional_peer(entry: &Entry, name: &PackageName) -> bool {
-    let meta = entry.peer_dependencies_meta.iter().find(|(peer, _)| peer == name);
-    meta.is_some_and(|(_, meta)| meta.get("optional").and_then(Value::as_bool) == Some(true))
 }
 
 /// npm's answer after the pruning that its next install does: what lies in a folder that goes, such as a link, goes too.

@@ -4,11 +4,12 @@
 //! and through the utoo binary, and compared in every [`Aspect`](crate::Aspect). One that differs is made as small as
 //! possible ([`shrink`]) and kept as a scenario, with the answer of the npm command itself.
 //!
-//! Not differences: npm not ending, or ending by a fault of its own (counted apart), and entries that npm marks
-//! `extraneous`, which its next install prunes.
+//! Not differences: npm's own faults ([`Fault`]), which are counted apart with their seeds, and entries that npm marks
+//! `extraneous`, with what lies in their folders: its next install prunes them.
 
 mod case;
 mod driver;
+mod fault;
 mod generate;
 mod judge;
 mod profile;
@@ -18,6 +19,7 @@ mod shrink;
 
 pub use case::FuzzCase;
 pub use driver::{NpmDriver, NpmRun};
+pub use fault::Fault;
 pub use generate::generate;
 pub use judge::{Judge, Judged};
 pub use profile::Profile;

@@ -21,11 +21,13 @@ pub enum Profile {
     Bundles,
     /// More packages than the others.
     Wide,
+    /// Overrides: nested, by version, by reference.
+    Overrides,
 }
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Small,
         Self::Peers,
         Self::Lock,
@@ -35,6 +37,7 @@ impl Profile {
         Self::Optional,
         Self::Bundles,
         Self::Wide,
+        Self::Overrides,
     ];
 
     /// Its name on the command line.
@@ -50,6 +53,7 @@ impl Profile {
             Self::Optional => "optional",
             Self::Bundles => "bundles",
             Self::Wide => "wide",
+            Self::Overrides => "overrides",
         }
     }
 
@@ -67,6 +71,9 @@ impl Profile {
             Self::Optional => Weights { optional: 40, platform: 25, missing: 8, first: 25, ..base },
             Self::Bundles => Weights { bundles: 40, first: 25, ..base },
             Self::Wide => Weights { packages: (9, 16), peers: 20, ..base },
+            Self::Overrides => {
+                Weights { packages: (3, 6), overrides: 100, aliases: 8, peers: 15, first: 35, ..base }
+            }
         }
     }
 }
@@ -96,6 +103,8 @@ pub(super) struct Weights {
     pub(super) workspaces: usize,
     /// That a project links folders.
     pub(super) links: usize,
+    /// That a project has overrides.
+    pub(super) overrides: usize,
     /// That a case starts from a lockfile.
     pub(super) first: usize,
     /// That a command has flags.
@@ -115,6 +124,7 @@ impl Weights {
         missing: 1,
         workspaces: 5,
         links: 5,
+        overrides: 3,
         first: 0,
         flags: 0,
     };

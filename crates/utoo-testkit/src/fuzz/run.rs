@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::case::FuzzCase;
+use super::fault::Fault;
 use super::judge::{Judge, Judged};
 use super::shrink::shrink;
 use super::{FuzzError, Profile, generate};
@@ -53,10 +54,8 @@ pub struct Summary {
     pub same: u64,
     /// Seeds of cases that differ.
     pub different: Vec<u64>,
-    /// Cases on which npm does not end.
-    pub npm_hangs: u64,
-    /// How often npm ended by a fault of its own, by what it said.
-    pub npm_crashed: BTreeMap<String, u64>,
+    /// Seeds of cases in which npm fails by its own measure, by how it does.
+    pub npm_fails: BTreeMap<Fault, Vec<u64>>,
 }
 
 /// Runs all cases; `progress` gets each difference as it is found.
@@ -91,24 +90,21 @@ pub fn fuzz(options: &FuzzOptions, progress: &mut (dyn Write + Send)) -> Result<
     })?;
     let (mut summary, _) = state.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     summary.different.sort_unstable();
+    summary.npm_fails.values_mut().for_each(|seeds| seeds.sort_unstable());
     Ok(summary)
 }
 
 enum Found {
     Same,
     Different(String),
-    NpmHangs,
-    NpmCrashed(String),
+    NpmFails(Fault),
 }
 
 fn count(summary: &mut Summary, seed: u64, found: &Found) {
     match found {
         Found::Same => summary.same += 1,
         Found::Different(_) => summary.different.push(seed),
-        Found::NpmHangs => summary.npm_hangs += 1,
-        Found::NpmCrashed(message) => {
-            *summary.npm_crashed.entry(message.clone()).or_default() += 1;
-        }
+        Found::NpmFails(fault) => summary.npm_fails.entry(fault.clone()).or_default().push(seed),
     }
 }
 
@@ -117,8 +113,7 @@ fn one(options: &FuzzOptions, judge: &mut Judge, seed: u64) -> Result<Found, Fuz
     let case = generate(options.profile, seed);
     let (scenario, differences) = match judge.judge(&name, &case)? {
         Judged::Same => return Ok(Found::Same),
-        Judged::NpmHangs => return Ok(Found::NpmHangs),
-        Judged::NpmCrashed(message) => return Ok(Found::NpmCrashed(message)),
+        Judged::NpmFails(fault) => return Ok(Found::NpmFails(fault)),
         Judged::Different(scenario, differences) if options.shrink => {
             smallest(judge, &name, &case, &differences)?.unwrap_or((*scenario, differences))
         }

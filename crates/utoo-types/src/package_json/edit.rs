@@ -167,8 +167,8 @@ fn put_back(original: &Object, document: &mut Object) {
     }
     let block = document.entry(PROD).or_insert_with(|| Value::Object(Object::new()));
     if let Value::Object(block) = block {
+        // Not sorted again: what had left the block comes last.
         block.extend(both);
-        sort(block);
     }
 }
 

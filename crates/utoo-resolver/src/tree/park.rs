@@ -1,0 +1,60 @@
+//! Workspaces that are out of the tree for a while.
+//!
+//! When a package asks for a workspace's name, npm takes the workspace's link, with its folder and all in it, out of the
+//! project's tree and into the one in which that package's peer set is tried. What the workspace itself asks for counts
+//! for nobody until a link to it is placed again.
+
+use super::{NodeId, NodeKind, Tree};
+
+impl Tree {
+    /// Takes the link away, and its folder with all that lies in it out of the tree.
+    pub(crate) fn park(&mut self, link: NodeId) {
+        let Some(folder) = self.node(link).target else { return };
+        self.remove(link);
+        let parked = self.subtree(folder);
+        for &node in &parked {
+            self.node_mut(node).root = None;
+        }
+        self.reload_edges(&parked);
+    }
+
+    /// Puts a folder back that was taken out.
+    pub(super) fn unpark(&mut self, folder: NodeId) {
+        let parked = self.subtree(folder);
+        let root = self.root();
+        for &node in &parked {
+            self.node_mut(node).root = Some(root);
+            self.index(node);
+            for index in 0..self.node(node).edges_out.len() {
+                let edge = self.node(node).edges_out[index];
+                let key = self.interner.folded(self.edge(edge).name);
+                self.edges_by_name.entry(key).or_default().push(edge);
+            }
+        }
+        self.reload_edges(&parked);
+    }
+
+    /// Whether a folder is out of the tree.
+    pub(super) fn is_parked(&self, folder: NodeId) -> bool {
+        matches!(self.node(folder).kind, NodeKind::Folder { .. }) && self.node(folder).root.is_none()
+    }
+
+    fn subtree(&self, top: NodeId) -> Vec<NodeId> {
+        let mut nodes = vec![top];
+        let mut next = 0;
+        while next < nodes.len() {
+            nodes.extend(self.node(nodes[next]).children.values());
+            next += 1;
+        }
+        nodes
+    }
+
+    fn reload_edges(&mut self, nodes: &[NodeId]) {
+        for &node in nodes {
+            for index in 0..self.node(node).edges_out.len() {
+                let edge = self.node(node).edges_out[index];
+                self.reload(edge);
+            }
+        }
+    }
+}

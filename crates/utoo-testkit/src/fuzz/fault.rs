@@ -1,0 +1,107 @@
+//! npm's own faults: what it makes of a case is no answer that anybody should give.
+//!
+//! Found are: npm not ending; an error without a code, which is none of npm's refusals; and, where utoo does something
+//! else, an answer that says success and that npm itself does not stand by, of three kinds:
+//!
+//! * [`Fault::LeavesOut`]: `npm ls` calls what it made incomplete. Something in the lockfile that is neither `optional`
+//!   nor `extraneous` nor from a tarball requires a package, and at none of the places where Node.js looks for it is one.
+//!   npm does so when what could not be loaded takes the place of another, and that place is taken from it again.
+//! * [`Fault::LosesWorkspace`]: the same of the project and a workspace of its. npm takes the workspace's link out of the
+//!   tree when a package asks for its name, to try it in that one's peer set, and does not always put it back.
+//! * [`Fault::SavesNothing`]: package.json gets an alias of a package without a name, which no npm can read.
+//!
+//! Such a case is counted with its seed, never as one that agrees.
+
+use std::fmt;
+
+use serde_json::Value;
+use utoo_lockfile::{Entry, Lockfile, ancestors, nested_location};
+use utoo_types::PackageName;
+
+use crate::answer::Answer;
+use crate::scenario::Scenario;
+
+/// What npm saves for an optional dependency that it could not load.
+const SAVED_NOTHING: &str = "npm:null@";
+
+/// One of npm's own faults.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// It did not end.
+    Hangs,
+    /// It ended with an error that has no code: what it said.
+    Crashes(String),
+    /// It ended with success, and what is required is not there.
+    LeavesOut,
+    /// It ended with success, and a workspace is not linked.
+    LosesWorkspace,
+    /// It saved a spec that cannot be read.
+    SavesNothing,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hangs => write!(f, "does not end"),
+            Self::Crashes(message) => write!(f, "crashes: {message}"),
+            Self::LeavesOut => write!(f, "leaves out what is required"),
+            Self::LosesWorkspace => write!(f, "loses a workspace"),
+            Self::SavesNothing => write!(f, "saves {SAVED_NOTHING}…"),
+        }
+    }
+}
+
+/// What is wrong with npm's answer to this scenario by npm's own measure; nothing of most.
+#[must_use]
+pub(super) fn fault_of(scenario: &Scenario, answer: &Answer) -> Option<Fault> {
+    if answer.files.values().any(|text| text.contains(SAVED_NOTHING)) {
+        return Some(Fault::SavesNothing);
+    }
+    let lock = Lockfile::parse(answer.lock.as_deref()?, "package-lock.json").ok()?;
+    if loses_workspace(scenario, &lock) {
+        return Some(Fault::LosesWorkspace);
+    }
+    let run = scenario.section("run").unwrap_or_default();
+    let peers = if run.contains("--legacy-peer-deps") { Peers::Ignored } else { Peers::Required };
+    leaves_out(&lock, peers).then_some(Fault::LeavesOut)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Peers {
+    Required,
+    Ignored,
+}
+
+fn leaves_out(lock: &Lockfile, peers: Peers) -> bool {
+    let judged = |entry: &Entry| !(entry.link || entry.optional || entry.extraneous || entry.in_bundle);
+    lock.packages.iter().filter(|(_, entry)| judged(entry)).any(|(location, entry)| {
+        let optional = |name: &PackageName| entry.optional_dependencies.contains(name.as_str());
+        let plain = entry.dependencies.iter().filter(|(name, _)| !optional(name));
+        let peers = entry.peer_dependencies.iter().filter(|(name, _)| {
+            peers == Peers::Required && !optional(name) && !is_optional_peer(entry, name)
+        });
+        plain.chain(&entry.dev_dependencies).chain(peers).any(|(name, _)| {
+            let mut folders = std::iter::once(&**location).chain(ancestors(location));
+            !folders.any(|folder| lock.get(&nested_location(folder, name.as_str())).is_some())
+        })
+    })
+}
+
+fn is_optional_peer(entry: &Entry, name: &PackageName) -> bool {
+    let meta = entry.peer_dependencies_meta.iter().find(|(peer, _)| peer == name);
+    meta.is_some_and(|(_, meta)| meta.get("optional").and_then(Value::as_bool) == Some(true))
+}
+
+/// Whether a folder of the generated `packages/*`, where the project has it as a workspace, has no link.
+fn loses_workspace(scenario: &Scenario, lock: &Lockfile) -> bool {
+    let has_workspaces = scenario.package_json().is_ok_and(|text| text.contains("\"workspaces\""));
+    has_workspaces
+        && scenario.files().into_keys().filter_map(|path| path.strip_suffix("/package.json")).any(|folder| {
+            let links = |entry: &Entry| entry.link && entry.resolved.as_deref() == Some(folder);
+            folder.starts_with("packages/") && !lock.packages.iter().any(|(_, entry)| links(entry))
+        })
+}
+
+#[cfg(test)]
+#[path = "fault_tests.rs"]
+mod tests;

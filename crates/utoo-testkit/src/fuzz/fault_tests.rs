@@ -1,0 +1,56 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::answer::Outcome;
+
+fn fault(run: &str, packages: &Value) -> Option<Fault> {
+    let text = format!(
+        "-- package.json --\n{{\"workspaces\": [\"packages/*\"]}}\n-- packages/w/package.json --\n{{}}\n-- run --\n{run}\n"
+    );
+    let lock = json!({"lockfileVersion": 3, "requires": true, "packages": packages}).to_string();
+    let answer =
+        Answer { outcome: Outcome::Done, lock: Some(lock), hidden: None, disk: None, files: BTreeMap::new() };
+    fault_of(&Scenario::parse("case", &text), &answer)
+}
+
+fn with(own: &Value) -> Value {
+    json!({
+        "": {"dependencies": {"a": "*"}},
+        "node_modules/a": own,
+        "node_modules/w": {"resolved": "packages/w", "link": true},
+        "packages/w": {},
+    })
+}
+
+#[test]
+fn a_required_package_has_to_be_somewhere() {
+    assert_eq!(fault("utoo install", &with(&json!({"version": "1.0.0"}))), None);
+    for block in ["dependencies", "peerDependencies"] {
+        let lacks = json!({"version": "1.0.0", block: {"b": "*"}});
+        assert_eq!(fault("utoo install", &with(&lacks)), Some(Fault::LeavesOut), "{block}");
+    }
+    let peers = json!({"version": "1.0.0", "peerDependencies": {"b": "*"}});
+    assert_eq!(fault("utoo install --legacy-peer-deps", &with(&peers)), None);
+}
+
+#[test]
+fn what_may_be_missing_is_no_fault() {
+    for own in [
+        json!({"version": "1.0.0", "optional": true, "dependencies": {"b": "*"}}),
+        json!({"version": "1.0.0", "extraneous": true, "dependencies": {"b": "*"}}),
+        json!({"version": "1.0.0", "inBundle": true, "dependencies": {"b": "*"}}),
+        json!({"version": "1.0.0", "optionalDependencies": {"b": "*"}}),
+        json!({"version": "1.0.0", "peerDependencies": {"b": "*"}, "peerDependenciesMeta": {"b": {"optional": true}}}),
+        json!({"version": "1.0.0", "dependencies": {"a": "*"}}),
+    ] {
+        assert_eq!(fault("utoo install", &with(&own)), None, "{own}");
+    }
+}
+
+#[test]
+fn a_workspace_has_to_be_linked() {
+    let packages = json!({"": {}, "packages/w": {}});
+    assert_eq!(fault("utoo install", &packages), Some(Fault::LosesWorkspace));
+}
