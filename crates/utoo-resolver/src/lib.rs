@@ -30,6 +30,8 @@
 //!   npm keeps it until its next install (`overrides/uninstall-referenced`).
 //! * Entries that npm marks `extraneous` in the first lockfile of a project, and prunes at its next install, are not
 //!   written at all (`peers/optional-conflict-deep`).
+//! * A workspace stays linked whatever peer sets it was tried in; npm takes its link out of the tree for that, and does
+//!   not always put it back (`workspaces/peer-loses-link`).
 //! * Two packages whose peers push each other aside for ever end as ERESOLVE; npm does not end.
 //! * A lockfile with the marks of a merge is read from both sides (`lock/conflict-markers`).
 //! * An optional dependency that cannot be had does not put a lockfile out of step (`ci/optional-unavailable`).
@@ -84,7 +86,7 @@ pub use cache::ManifestCache;
 pub use error::{Dependent, ResolveError};
 pub use fix::{Bounds, Change, Edit, Fix, FixSearch, find_fixes};
 pub use graph::{Choice, EdgeProblem, Graph, GraphEdge, Origin, Place, PlaceKind};
-pub use load::{Folder, Project};
+pub use load::{Folder, Project, check_overrides};
 pub use options::{Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, Record, ResolveOptions};
 pub use registry::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, SourceManifest,

@@ -120,6 +120,18 @@ pub(crate) fn load<'o>(
     Ok((builder, locked))
 }
 
+/// Refuses overrides that contradict the project's own dependencies. [`Resolver::new`](crate::Resolver::new) does too, of
+/// what it is given; npm holds package.json to it as it is before a command changes it.
+///
+/// # Errors
+/// [`ResolveError::OverrideConflict`], and [`ResolveError::BadOverride`] where they cannot be read.
+pub fn check_overrides(manifest: &Arc<Manifest>, peers: Peers) -> Result<(), ResolveError> {
+    if manifest.overrides.is_none() {
+        return Ok(());
+    }
+    refuse_conflicting_overrides(&Tree::new(manifest, Blocks { peers: peers == Peers::Install }, None)?)
+}
+
 /// An override may say of a direct dependency only what package.json says of it anyway.
 pub(crate) fn refuse_conflicting_overrides(tree: &Tree) -> Result<(), ResolveError> {
     for &id in tree.node(tree.root()).edges_out.values() {

@@ -205,9 +205,10 @@ impl Overrides {
 
     /// The spec that an edge called `name` has to go by under `rule`; none where its own counts.
     ///
-    /// A reference is to what the project asks for. While npm puts a peer set together it looks in `host` instead, the
-    /// package that the set is for. A reference to the edge's own name that finds nothing changes nothing; of another
-    /// one npm makes an error, even where only `host` lacks it: here the project's own counts then.
+    /// A reference is to what the project asks for, else to what the edge's own package, `dependent`, does. While npm puts
+    /// a peer set together it looks in `host` instead of the project, the package that the set is for. A reference to the
+    /// edge's own name that finds nothing changes nothing; of another one npm makes an error, even where only `host`
+    /// lacks it: here the project's own counts then.
     ///
     /// # Errors
     /// The rule's value is no text, or refers to nothing.
@@ -215,7 +216,7 @@ impl Overrides {
         &self,
         rule: RuleId,
         name: Name,
-        host: Option<&Manifest>,
+        (host, dependent): (Option<&Manifest>, &Manifest),
         interner: &Interner,
     ) -> Result<Option<Arc<str>>, Fault> {
         let rule = self.rule(rule);
@@ -231,7 +232,7 @@ impl Overrides {
                 match referred(host.unwrap_or(&self.root), to) {
                     Some(text) => Ok(Some(text)),
                     None if own => Ok(None),
-                    None => match referred(&self.root, to) {
+                    None => match referred(dependent, to).or_else(|| referred(&self.root, to)) {
                         Some(text) => Ok(Some(text)),
                         None => Err(Fault::Reference(Arc::clone(&rule.key))),
                     },

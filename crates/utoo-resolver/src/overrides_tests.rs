@@ -32,7 +32,8 @@ fn at(asked: &mut (Overrides, Interner), path: &[&str], spec: &str) -> (String, 
         let want = interner.intern_want(&name, &Arc::from(spec), "");
         let name = interner.name(&name);
         rule = overrides.rule_for(scope, name, want, interner).unwrap();
-        text = overrides.replacement(rule, name, None, interner).unwrap();
+        text =
+            overrides.replacement(rule, name, (None, &Manifest::from_value(&json!({}))), interner).unwrap();
         scope = rule;
     }
     (overrides.text(rule), text.map(|text| text.to_string()))
@@ -96,7 +97,9 @@ fn what_cannot_be_read_is_refused() {
     for (name, reason) in [("a", "has to be a text"), ("b", "does not depend on")] {
         let name = interner.name(&PackageName::new_unchecked(name));
         let rule = (0..overrides.rules.len()).map(id).find(|&rule| overrides.rule(rule).name == Some(name));
-        let fault = overrides.replacement(rule.unwrap(), name, None, &interner).unwrap_err();
+        let fault = overrides
+            .replacement(rule.unwrap(), name, (None, &Manifest::from_value(&json!({}))), &interner)
+            .unwrap_err();
         assert!(fault.to_error().to_string().contains(reason));
     }
 }

@@ -60,6 +60,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let registry = UnifiedRegistry::from_config(&context.config)?;
     let targets = Targets::of(context, &inputs)?;
     let plain = matches!(&context.command, Command::Install { specs } if specs.is_empty());
+    inputs.check_overrides(context)?;
     let edits = match &context.command {
         Command::Install { specs } => {
             Edits::to_add(context, &mut inputs, (&registry, &targets), specs).await?

@@ -91,6 +91,8 @@ pub(crate) struct Builder<'o> {
     explicit: FxHashSet<EdgeId>,
     /// Workspaces by name: folder specs of these names link even where folders would be packed.
     workspaces: FxHashMap<Name, Arc<str>>,
+    /// Links to workspaces that this turn's candidates took.
+    taken: Vec<NodeId>,
     /// Manifests of folders that the caller read already.
     folders: FxHashMap<Arc<str>, Arc<Manifest>>,
     found: FxHashMap<(Name, WantId), Found>,
@@ -132,6 +134,7 @@ impl<'o> Builder<'o> {
             current: None,
             explicit: FxHashSet::default(),
             workspaces: FxHashMap::default(),
+            taken: Vec::new(),
             folders: FxHashMap::default(),
             found: FxHashMap::default(),
             origins: FxHashMap::default(),
@@ -235,6 +238,7 @@ impl<'o> Builder<'o> {
         self.look_ahead(node, &problems, cache)?;
         self.tree.begin();
         self.nested_sets = 0;
+        self.taken.clear();
         let failures = self.failures.len();
         let mut tasks = match self.candidates_for(node, &problems, cache) {
             Ok(tasks) => tasks,
@@ -251,8 +255,16 @@ impl<'o> Builder<'o> {
             return Err(self.unsettled(node).into());
         }
         tasks.sort_by(|a, b| self.compare_names(self.tree.edge(a.0).name, self.tree.edge(b.0).name));
+        let taken = std::mem::take(&mut self.taken);
+        for &link in &taken {
+            self.tree.park(link);
+        }
         for (edge, dep) in tasks {
             self.place_and_queue(edge, dep)?;
+        }
+        for link in taken {
+            let again = self.tree.link_again(link);
+            self.links.extend(again);
         }
         Ok(())
     }

@@ -102,16 +102,17 @@ impl Builder<'_> {
     fn workspace_link(&mut self, edge: EdgeId, parent: NodeId) -> Option<NodeId> {
         let name = self.tree.edge(edge).name;
         let linked = self.linked_workspace(name).filter(|&link| self.tree.satisfies(link, edge))?;
+        self.taken.push(linked);
         let (package, kind) = (self.tree.node(linked).package, self.tree.node(linked).kind.clone());
         let link = self.tree.new_node(name, package, kind);
         self.tree.attach(link, parent);
         Some(link)
     }
 
-    /// The project's link to its workspace of this name, if it stands.
+    /// The project's link to its workspace of this name, if it stands and no candidate of this turn has taken it.
     pub(super) fn linked_workspace(&self, name: Name) -> Option<NodeId> {
         let edge = self.workspaces.get(&name).and_then(|_| self.tree.edge_out(self.tree.root(), name))?;
-        self.tree.edge(edge).to.filter(|&to| self.tree.is_workspace(to))
+        self.tree.edge(edge).to.filter(|&to| self.tree.is_workspace(to) && !self.taken.contains(&to))
     }
 
     /// Chooses the peers of `node` in its virtual root, and theirs, until all are there or a conflict is met.

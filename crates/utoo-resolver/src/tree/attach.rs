@@ -140,7 +140,7 @@ impl Tree {
         self.recheck(parent, name);
     }
 
-    fn index(&mut self, node: NodeId) {
+    pub(super) fn index(&mut self, node: NodeId) {
         if self.is_live(node) {
             self.nodes_by_name.entry(self.nodes[node.0 as usize].name).or_default().push(node);
         }
@@ -310,6 +310,9 @@ impl Tree {
             None => self.add_folder(&location, package, Workspace::No),
         };
         self.node_mut(link).target = Some(target);
+        if self.is_parked(target) {
+            self.unpark(target);
+        }
         self.scope_gained(target, self.node(link).scope);
     }
 

@@ -9,6 +9,7 @@ mod bundle;
 mod describe;
 mod flags;
 mod intern;
+mod park;
 mod satisfy;
 mod scope;
 mod sets;

@@ -18,6 +18,17 @@ impl Tree {
         self.reload_edges(&parked);
     }
 
+    /// Links the project to the folder again whose `link` was taken away, unless something has: npm would lose it. Gives
+    /// the new link.
+    pub(crate) fn link_again(&mut self, link: NodeId) -> Option<NodeId> {
+        self.node(link).target.filter(|&folder| self.is_parked(folder))?;
+        let old = self.node(link);
+        let (name, package, kind) = (old.name, old.package, old.kind.clone());
+        let link = self.new_node(name, package, kind);
+        self.attach(link, self.root());
+        Some(link)
+    }
+
     /// Puts a folder back that was taken out.
     pub(super) fn unpark(&mut self, folder: NodeId) {
         let parked = self.subtree(folder);

@@ -30,8 +30,9 @@ impl Tree {
         // In a virtual root, all but the root itself.
         let host = self.nodes[from.index()].root.filter(|&top| top != self.root && top != from);
         let host = host.map(|top| &*self.interner.package(self.nodes[top.index()].package).manifest);
+        let dependent = &*self.interner.package(self.nodes[from.index()].package).manifest;
         let ruled = overrides.rule_for(scope, name, declared, &self.interner).and_then(|rule| {
-            let text = overrides.replacement(rule, name, host, &self.interner)?;
+            let text = overrides.replacement(rule, name, (host, dependent), &self.interner)?;
             Ok((rule, text))
         });
         match ruled {

@@ -9,7 +9,7 @@ use utoo_lockfile::{Entry, Lockfile, LockfileError};
 use utoo_resolver::{Folder, Project};
 use utoo_types::{PackageJson, PackageName};
 
-use super::request;
+use super::{request, resolve};
 use crate::args::Command;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -95,6 +95,12 @@ impl Inputs {
 
     pub(in crate::commands) fn workspace_locations(&self) -> Vec<Arc<str>> {
         self.workspaces.iter().map(|workspace| Arc::clone(&workspace.location)).collect()
+    }
+
+    /// Refuses overrides that contradict package.json as it is, whatever the command is about to change in it.
+    pub(super) fn check_overrides(&self, context: &Context) -> CliResult<()> {
+        let manifest = Arc::new(self.root.json.manifest().clone());
+        Ok(utoo_resolver::check_overrides(&manifest, resolve::options(context).peers)?)
     }
 
     /// What packages may do here.
