@@ -245,12 +245,11 @@ impl Overrides {
     pub(crate) fn is_about(&self, rule: RuleId, name: Name, version: Option<&utoo_types::Version>) -> bool {
         let rule = self.rule(rule);
         rule.name == Some(name)
-            && version.is_some_and(|version| match &rule.applies {
-                // As for a range: `*` does not speak of prereleases.
-                Applies::Always => !version.is_prerelease(),
-                Applies::Within(range) => range.satisfies(version),
+            && match &rule.applies {
+                Applies::Always => true,
+                Applies::Within(range) => version.is_some_and(|version| range.satisfies(version)),
                 Applies::Unreadable => false,
-            })
+            }
     }
 
     /// The scope of a node that is reached in two: the inner of both where one lies around the other, what is around
