@@ -2,26 +2,27 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use tokio::sync::oneshot;
 use tracing::{Instrument as _, debug_span};
 use utoo_fs::{Dir, LinkMode};
 use utoo_lockfile::Lockfile;
 use utoo_types::{Manifest, Omit};
 
+use crate::ahead::{Ahead, Guesses};
 use crate::events::{EventSink, InstallEvent, InstallSummary, Stage};
 use crate::fetch::{Downloads, Limits};
 use crate::lifecycle::RootScripts;
 use crate::lock::ModulesLock;
 use crate::make::{Job, Made};
-use crate::plan::{Action, Plan, Shape, plan};
+use crate::plan::{Action, Plan, plan};
 use crate::policy::Policy;
 use crate::ran::Ran;
 use crate::scripts::{ScriptOutput, ScriptRunner};
-use crate::select::{Fitness, Scope, Selection, base_of, select};
+use crate::select::{Fitness, Scope, base_of, bundled, bundlers, select};
 use crate::source::{PackageRequest, TarballSource};
 use crate::store::{Store, StoredPackage};
 use crate::{InstallError, Result, bins, disk, gate, make, place, record, state};
@@ -198,13 +199,15 @@ pub struct Installed {
 pub struct Installer<S> {
     options: Arc<InstallerOptions>,
     downloads: Arc<Downloads<S>>,
+    /// What was begun before the plan.
+    ahead: Mutex<Option<Ahead>>,
 }
 
 impl<S: TarballSource> Installer<S> {
     /// An installer that gets its tarballs from `source`.
     pub fn new(options: InstallerOptions, source: Arc<S>) -> Self {
         let downloads = Downloads::new(source, options.store.clone(), options.limits, options.events.clone());
-        Self { options: Arc::new(options), downloads: Arc::new(downloads) }
+        Self { options: Arc::new(options), downloads: Arc::new(downloads), ahead: Mutex::default() }
     }
 
     /// Starts to fetch and unpack a package that the tree will very likely hold, unless the store has it. Returns at
@@ -218,6 +221,14 @@ impl<S: TarballSource> Installer<S> {
         if self.options.fitness.platforms.chosen.check(&manifest.platform_lists()).is_ok() {
             self.prefetch(request);
         }
+    }
+
+    /// Begins with what a lockfile lists, before it is known whether the tree will be that: where nothing is installed yet,
+    /// its packages are made beside their places, or begin to download. Returns at once; [`Installer::build`] takes over
+    /// what its own tree has, and nothing is to be seen of the rest. To be called at most once.
+    pub fn begin(&self, lock: Arc<Lockfile>) {
+        let ahead = Ahead::begin(self.options.clone(), lock, self.downloads.clone());
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
     }
 
     /// Fetches and unpacks a package, unless the store has it: for whoever has to look into it before the tree stands.
@@ -250,10 +261,15 @@ impl<S: TarballSource> Installer<S> {
     pub async fn build(&self, request: InstallRequest) -> Result<Built> {
         let started = Instant::now();
         let options = self.options.clone();
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
         let prepared = blocking(move || {
             let _span = debug_span!("plan").entered();
-            let lock = Prepared::lock(&options)?;
-            Prepared::new(&options, request, lock)
+            let mut ahead = ahead;
+            let lock = match ahead.as_mut().and_then(Ahead::ground) {
+                Some(ground) => ground.lock,
+                None => Prepared::lock(&options)?,
+            };
+            Prepared::new(&options, request, (lock, ahead))
         });
         let Prepared { job, request, ended } = prepared.await?;
         self.stage_done(Stage::Plan, started);
@@ -299,6 +315,7 @@ impl<S: TarballSource> Installer<S> {
 impl<S> Drop for Installer<S> {
     /// Downloads that nobody waits for any more (a failed install, a prefetch too many) leave nothing half-made.
     fn drop(&mut self) {
+        drop(self.ahead.get_mut().unwrap_or_else(PoisonError::into_inner).take());
         self.downloads.close();
     }
 }
@@ -330,7 +347,11 @@ impl Prepared {
     }
 
     /// Looks and plans.
-    fn new(options: &InstallerOptions, request: InstallRequest, lock: Arc<ModulesLock>) -> Result<Self> {
+    fn new(
+        options: &InstallerOptions,
+        request: InstallRequest,
+        (lock, ahead): (Arc<ModulesLock>, Option<Ahead>),
+    ) -> Result<Self> {
         let project = Dir::open(&options.project)?;
         sweep_temporary(options, &request.workspaces);
         let InstallRequest { tree, inert, scope, completion, workspaces, root_scripts, rebuild } = request;
@@ -355,8 +376,8 @@ impl Prepared {
             forget_scripts(&project, &options.project, &plan, &mut ran)?;
             remove_obstacles(&project, &plan)?;
         }
-        let places = open_places(&project, options, &selection, &plan)?;
-        let bundled = bundled_in(&plan);
+        let bundled = bundled(&bundlers(&tree), &selection);
+        let (places, ahead) = open_places(&project, options, &plan, ahead)?;
         let (link_mode, events) = (options.link_mode, options.events.clone());
         let (end, ended) = oneshot::channel();
         let job = Job {
@@ -371,6 +392,7 @@ impl Prepared {
             link_mode,
             events,
             bundled,
+            ahead,
             lock,
             _end: end,
         };
@@ -408,16 +430,6 @@ fn sweep_temporary(options: &InstallerOptions, workspaces: &[Arc<str>]) {
     }
 }
 
-fn bundled_in(plan: &Plan) -> FxHashMap<Arc<str>, Vec<Arc<str>>> {
-    let mut bundled: FxHashMap<Arc<str>, Vec<Arc<str>>> = FxHashMap::default();
-    for step in &plan.steps {
-        if let Shape::Bundled(bundler) = &step.shape {
-            bundled.entry(bundler.clone()).or_default().push(step.location.clone());
-        }
-    }
-    bundled
-}
-
 /// A `node_modules` that is no folder, be it a link to one, is removed; what a link leads to is not touched.
 fn remove_false_modules(project: &Dir) -> Result<()> {
     match project.kind("node_modules")? {
@@ -439,17 +451,25 @@ fn remove_obstacles(project: &Dir, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Opens the places of the bases in which something changes.
+/// Opens the places of the bases in which something changes, unless that was done ahead; and ends what was begun ahead.
 fn open_places(
     project: &Dir,
     options: &InstallerOptions,
-    selection: &Selection,
     plan: &Plan,
-) -> Result<place::Places> {
+    ahead: Option<Ahead>,
+) -> Result<(Arc<place::Places>, Guesses)> {
     let touched = plan.steps.iter().filter(|step| step.action != Action::Keep);
     let bases = crate::plan::bases(touched.map(|step| &*step.location));
-    tracing::debug!(bases = bases.len(), wanted = selection.wanted.len(), "places");
-    place::Places::open(project, bases.into_iter(), &options.store, &utoo_fs::LinkMemory::new())
+    if let Some(mut ahead) = ahead {
+        let ground = ahead.ground();
+        let guesses = ahead.finish();
+        if let Some(ground) = ground.filter(|ground| ground.places.serve(&bases)) {
+            return Ok((ground.places, guesses));
+        }
+    }
+    let memory = utoo_fs::LinkMemory::new();
+    let places = place::Places::open(project, bases.into_iter(), &options.store, &memory)?;
+    Ok((Arc::new(places), Guesses::default()))
 }
 
 /// The text of the link at a location to a target, both relative to the project: the shortest way from the one to the

@@ -2,7 +2,8 @@
 //!
 //! Passes, in order, each a module or two:
 //!
-//! 1. **prefetch** (`fetch`): tarballs download as soon as their version is chosen, while resolution goes on;
+//! 1. **prefetch** (`fetch`, `ahead`): tarballs download as soon as their version is chosen, while resolution goes on;
+//!    where nothing is installed, what a lockfile lists is made before the resolver has checked it;
 //! 2. **plan** (`select`, `disk`, `plan`): the tree, less what is omitted or does not run here, against what is on disk;
 //!    the middle of it is a pure function that gives a list of steps;
 //! 3. **make** (`archive`, `inflate`, `store`, `link`, `make`): verify, inflate, unpack into the content store, and link
@@ -21,6 +22,7 @@
 //! What this crate never does: resolve anything, read `.npmrc`, talk to the network by itself (a [`TarballSource`] does),
 //! write through a symbolic link, keep process-wide state, print.
 
+mod ahead;
 mod archive;
 mod bins;
 mod disk;
@@ -39,6 +41,7 @@ mod place;
 mod plan;
 mod policy;
 mod ran;
+mod recipe;
 mod record;
 mod scripts;
 mod select;

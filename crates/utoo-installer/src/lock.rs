@@ -14,6 +14,13 @@ pub(crate) struct ModulesLock {
 }
 
 impl ModulesLock {
+    /// The lock, unless another process holds it. Makes `node_modules` where missing.
+    pub(crate) fn try_acquire(project: &Dir) -> Result<Option<Self>> {
+        let modules = project.ensure_dir("node_modules")?;
+        let is_held = flock(&modules, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK);
+        Ok((!is_held).then_some(Self { _modules: modules }))
+    }
+
     /// Makes `node_modules` where missing, and takes the lock on it; waits while another process holds it. Blocks the
     /// thread. File systems without such locks (some network shares) give none, and the install goes on, as npm's does.
     pub(crate) fn acquire(project: &Dir, on_wait: &dyn Fn()) -> Result<Self> {

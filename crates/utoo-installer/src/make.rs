@@ -11,18 +11,18 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::oneshot;
 use tracing::debug_span;
 use utoo_fs::{Dir, LinkMode};
-use utoo_lockfile::{Entry, Lockfile, name_of_location};
-use utoo_types::PackageName;
+use utoo_lockfile::Lockfile;
 
-use crate::bins::command_target;
+use crate::ahead::Guesses;
 use crate::events::{EventSink, InstallEvent};
 use crate::facts::PackageFacts;
 use crate::fetch::{Downloads, Obtained, Progress, TaskKey, on_rayon};
-use crate::link::{LinkFailure, Linking, link_package};
+use crate::link::LinkFailure;
 use crate::lock::ModulesLock;
 use crate::place::{Places, Publisher, Staged};
 use crate::plan::{Action, DiskState, Plan, Shape, Step, is_below};
 use crate::ran::Ran;
+use crate::recipe::Making;
 use crate::select::{Selection, base_of};
 use crate::source::{PackageRequest, TarballSource};
 use crate::store::{StoreKey, StoredPackage};
@@ -35,7 +35,7 @@ pub(crate) struct Job {
     pub(crate) selection: Selection,
     pub(crate) disk: DiskState,
     pub(crate) plan: Plan,
-    pub(crate) places: Places,
+    pub(crate) places: Arc<Places>,
     /// Locations whose install scripts may run: where there are any, the package gets private copies.
     pub(crate) allowed: FxHashSet<Arc<str>>,
     /// Which had run when this began, without those that are made anew.
@@ -44,10 +44,25 @@ pub(crate) struct Job {
     pub(crate) events: EventSink,
     /// What comes inside a package's tarball, by the package's location.
     pub(crate) bundled: FxHashMap<Arc<str>, Vec<Arc<str>>>,
+    /// What was made before there was a plan.
+    pub(crate) ahead: Guesses,
     /// Released last, when nobody works on this any more and the staging folders are gone.
     pub(crate) lock: Arc<ModulesLock>,
     /// Dropped behind all the rest, by which others know that it is over.
     pub(crate) _end: oneshot::Sender<()>,
+}
+
+impl Job {
+    /// What making a package needs of this.
+    fn making(&self) -> Making<'_> {
+        Making {
+            tree: &self.tree,
+            places: &self.places,
+            allowed: &self.allowed,
+            bundled: &self.bundled,
+            link_mode: self.link_mode,
+        }
+    }
 }
 
 /// What was made, by the number of the step.
@@ -117,7 +132,10 @@ fn make_present<S: TarballSource>(job: &Job, downloads: &Downloads<S>) -> Result
         (0..job.plan.steps.len()).filter(|at| makes_package(&job.plan.steps[*at])).collect();
     let prefetched = AtomicUsize::new(0);
     let outcome = steps.par_iter().with_max_len(4).map(|&at| {
-        let request = request_for(job, at)?;
+        let request = job.making().request(&job.plan.steps[at].location)?;
+        if let Some(guess) = job.ahead.take(&job.making(), &job.plan.steps[at].location, &request) {
+            return place_one(job, at, guess.staged, guess.facts).map(Ok);
+        }
         let Some(obtained) = present(downloads, &request) else { return Ok(Err((at, request))) };
         match make_one(job, at, &obtained.stored) {
             Ok(one) => {
@@ -152,7 +170,11 @@ fn make_present<S: TarballSource>(job: &Job, downloads: &Downloads<S>) -> Result
     Ok((made, groups))
 }
 
-fn present<S: TarballSource>(downloads: &Downloads<S>, request: &PackageRequest) -> Option<Obtained> {
+/// The package, if it is in the store or was prefetched.
+pub(crate) fn present<S: TarballSource>(
+    downloads: &Downloads<S>,
+    request: &PackageRequest,
+) -> Option<Obtained> {
     match downloads.progress(&TaskKey::of(request)) {
         Progress::Done(obtained) => Some(obtained),
         Progress::Pending => None,
@@ -194,80 +216,28 @@ fn discard<S: TarballSource>(stored: &StoredPackage, downloads: &Downloads<S>, r
     downloads.store().discard(&stored.key);
 }
 
-/// Makes one package in the staging folder, and moves it to its place at once where nothing is in the way and no other
-/// package has to be there before.
+/// Makes one package in the staging folder, or takes the one that was made ahead, and moves it to its place at once where
+/// nothing is in the way and no other package has to be there before.
 fn make_one(job: &Job, at: usize, stored: &StoredPackage) -> Result<MadeOne, LinkFailure> {
+    let location = &job.plan.steps[at].location;
+    let _span = debug_span!("link", name = %location).entered();
+    let making = job.making();
+    let (staged, facts) = making.stage(location, stored)?;
+    Ok(place_one(job, at, staged, facts)?)
+}
+
+fn place_one(job: &Job, at: usize, staged: Staged, facts: PackageFacts) -> Result<MadeOne> {
     let step = &job.plan.steps[at];
-    let _span = debug_span!("link", name = %step.location).entered();
-    let site = job.places.site(&step.location)?;
-    let (staged, folder) = job.places.stage(site)?;
-    let facts = stored.index.facts();
-    let commands = commands_in(job, &step.location, &facts);
-    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
-    let mode = if runs_scripts(job, &step.location, &facts) { LinkMode::Private } else { job.link_mode };
-    let linking = Linking { mode, route: &site.route, commands: &commands };
-    link_package(stored, &folder, &linking)?;
     (job.events)(InstallEvent::Linked { location: step.location.clone() });
     let top = utoo_lockfile::parent_location(&step.location) == Some(base_of(&step.location));
     let staged = match (step.action, top) {
         (Action::Add, true) => {
-            job.places.publish(site, &staged, &step.location)?;
+            job.places.publish(job.places.site(&step.location)?, &staged, &step.location)?;
             None
         }
         _ => Some(staged),
     };
     Ok(MadeOne { step: at, staged, facts })
-}
-
-fn runs_scripts(job: &Job, location: &Arc<str>, facts: &PackageFacts) -> bool {
-    let wants = || job.tree.packages[location].has_install_script || facts.implied_install_script;
-    job.allowed.contains(location) && wants()
-}
-
-/// The files of a package, and of those bundled in it, that are commands.
-fn commands_in(job: &Job, location: &Arc<str>, facts: &PackageFacts) -> Vec<String> {
-    let entry = &job.tree.packages[location];
-    let own = entry.bin.iter().filter_map(|(_, target)| command_target(target));
-    let mut commands: Vec<String> = own.collect();
-    if entry.bin.is_empty() {
-        // Only a CRLF shebang matters: the store made these executable.
-        commands.extend(facts.bin.iter().map(|(_, target)| target.to_string()));
-    }
-    if let Some(bundled) = job.bundled.get(location) {
-        for inner in bundled {
-            let below = inner[location.len()..].trim_start_matches('/');
-            let targets =
-                job.tree.packages[inner].bin.iter().filter_map(|(_, target)| command_target(target));
-            commands.extend(targets.map(|target| format!("{below}/{target}")));
-        }
-    }
-    commands
-}
-
-/// What to ask for the package of a step.
-fn request_for(job: &Job, at: usize) -> Result<PackageRequest> {
-    let location = &job.plan.steps[at].location;
-    let entry = &job.tree.packages[location];
-    let name = package_name(location, entry);
-    let resolved = match (&entry.resolved, &entry.version) {
-        (Some(resolved), _) => resolved.clone(),
-        (None, Some(version)) => format!("npm:{name}@{version}").into(),
-        (None, None) => {
-            let reason =
-                "it has neither \"resolved\" nor \"version\", so nobody knows where to get it".to_owned();
-            return Err(InstallError::Location { location: location.clone(), reason });
-        }
-    };
-    let version = entry.version.clone().unwrap_or_else(|| "".into());
-    Ok(PackageRequest { name, version, resolved, integrity: entry.integrity.clone() })
-}
-
-/// The package's own name: its location's, unless it is an alias.
-pub(crate) fn package_name(location: &str, entry: &Entry) -> PackageName {
-    match &entry.name {
-        Some(name) => name.clone(),
-        None => PackageName::new_unchecked(name_of_location(location)),
-    }
 }
 
 fn makes_package(step: &Step) -> bool {

@@ -6,7 +6,7 @@
 //! is one folder, which the next one removes before it does anything. All names are relative to open directories that
 //! were reached without following a link.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,6 +80,11 @@ impl Places {
             sites.insert(base.into(), Site { folder, modules, scopes, staging, route });
         }
         Ok(Self { sites, counter: AtomicUsize::new(0) })
+    }
+
+    /// Whether they were opened for all of these bases.
+    pub(crate) fn serve(&self, bases: &BTreeSet<&str>) -> bool {
+        bases.iter().all(|base| self.sites.contains_key(*base))
     }
 
     /// The site of a location, which is one of those that the places were opened for.

@@ -38,6 +38,16 @@ pub(crate) struct DiskState {
     pub(crate) emptied: Vec<Arc<str>>,
 }
 
+impl DiskState {
+    /// Whether nothing is installed, and nothing is in the way.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.listed.is_empty()
+            && self.found.is_empty()
+            && self.obstacles.is_empty()
+            && self.emptied.is_empty()
+    }
+}
+
 /// What happens to one location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Action {

@@ -16,7 +16,7 @@ use utoo_types::{
 };
 
 use crate::installer::normalized;
-use crate::make::package_name;
+use crate::recipe::package_name;
 use crate::select::{is_in_modules, label_of, resolve};
 use crate::{InstallError, Result};
 

@@ -315,5 +315,18 @@ pub(crate) fn bundlers(tree: &Lockfile) -> FxHashMap<Arc<str>, Arc<str>> {
     bundlers
 }
 
+/// What comes inside a package's tarball and belongs on disk, by the package's location.
+pub(crate) fn bundled(
+    bundlers: &FxHashMap<Arc<str>, Arc<str>>,
+    selection: &Selection,
+) -> FxHashMap<Arc<str>, Vec<Arc<str>>> {
+    let mut bundled: FxHashMap<Arc<str>, Vec<Arc<str>>> = FxHashMap::default();
+    for (location, bundler) in bundlers.iter().filter(|(location, _)| selection.wanted.contains(*location)) {
+        bundled.entry(bundler.clone()).or_default().push(location.clone());
+    }
+    bundled.values_mut().for_each(|locations| locations.sort());
+    bundled
+}
+
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,67 @@ async fn a_tree_is_installed_and_a_second_install_asks_for_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_begun_from_a_lockfile_is_taken_over_where_the_tree_agrees() {
+    for store in ["empty", "full"] {
+        let project = Project::new();
+        let registry = &project.registry;
+        let cli = [("cli.js", "console.log()\n")];
+        let same = registry.package("same", "1.0.0", &[("index.js", "same")]);
+        let (old, new) = (registry.package("other", "1.0.0", &cli), registry.package("other", "2.0.0", &[]));
+        let tool = registry.package("tool", "1.0.0", &cli);
+        let lock = json!({
+            "node_modules/same": same,
+            "node_modules/same/node_modules/deep": registry.package("deep", "1.0.0", &[("index.js", "deep")]),
+            "node_modules/other": old,
+            "node_modules/tool": tool,
+            "node_modules/gone": registry.package("gone", "1.0.0", &[]),
+        });
+        let mut tree = lock.clone();
+        tree.as_object_mut().unwrap().remove("node_modules/gone");
+        tree["node_modules/other"] = new;
+        // The same tarball, and another way to make its files: this one is a command now.
+        tree["node_modules/tool"] = with(tool, json!({"bin": {"tool": "cli.js"}}));
+        let expected = {
+            project.install(tree.clone()).await.unwrap();
+            project.listing()
+        };
+        std::fs::remove_dir_all(project.modules()).unwrap();
+        if store == "full" {
+            project.install(lock.clone()).await.unwrap();
+            std::fs::remove_dir_all(project.modules()).unwrap();
+        } else {
+            std::fs::remove_dir_all(project.options().store.root()).unwrap();
+        }
+        let installer = project.installer(project.options());
+        installer.begin(lockfile(lock).into());
+        let installed = installer.install(InstallRequest::new(lockfile(tree))).await.unwrap();
+        assert_eq!(installed.summary.added, 4, "{store}");
+        assert_eq!(project.listing(), expected, "{store}");
+        assert_eq!(mode(&project.modules().join("tool/cli.js")), project.umasked(0o755), "{store}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_begun_and_comes_to_nothing_leaves_nothing() {
+    let project = Project::new();
+    let tree = json!({"node_modules/a": project.registry.package("a", "1.0.0", &[("index.js", "a1")])});
+    project.install(tree.clone()).await.unwrap();
+    let before = project.listing();
+    let begin = || {
+        let installer = project.installer(project.options());
+        installer.begin(lockfile(tree.clone()).into());
+    };
+    begin();
+    assert_eq!(project.listing(), before, "what is installed stays as it is");
+    std::fs::remove_dir_all(project.modules()).unwrap();
+    begin();
+    assert!(!project.modules().exists());
+    std::fs::create_dir(project.modules()).unwrap();
+    begin();
+    assert_eq!(std::fs::read_dir(project.modules()).unwrap().count(), 0, "a folder that was there stays");
+}
+
+#[tokio::test]
 async fn files_are_hardlinks_of_the_store_unless_asked_otherwise() {
     let project = Project::new();
     let tree = json!({"node_modules/a": project.registry.package("a", "1.0.0", &[("index.js", "a1")])});

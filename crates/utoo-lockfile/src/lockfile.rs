@@ -94,6 +94,19 @@ impl Lockfile {
         })
     }
 
+    /// The same document without its entries.
+    #[must_use]
+    pub fn head(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            packages: Packages::default(),
+            extra: self.extra.clone(),
+            format: self.format.clone(),
+            ..*self
+        }
+    }
+
     /// The entry of the project itself.
     pub fn root(&self) -> Option<&Entry> {
         self.packages.get("")

@@ -28,7 +28,7 @@ pub struct Project {
     /// for as jobs.
     pub folders: Vec<Folder>,
     /// The lockfile to start from: package-lock.json or npm-shrinkwrap.json, else the hidden one.
-    pub lock: Option<Lockfile>,
+    pub lock: Option<Arc<Lockfile>>,
     /// Direct dependencies that were asked for by name on the command line.
     pub requests: Vec<PackageName>,
     /// Locations of the packages that the command is about (`--workspace`), whose turn comes first; none is the project.
@@ -64,8 +64,8 @@ pub struct Folder {
     pub manifest: Arc<Manifest>,
 }
 
-/// Entries of the lockfile that the tree's nodes came from, for the fields that only pass through.
-pub(crate) type LockedNodes = FxHashMap<NodeId, Entry>;
+/// Locations in the lockfile that the tree's nodes came from, for the fields that only pass through.
+pub(crate) type LockedNodes = FxHashMap<NodeId, Arc<str>>;
 
 /// The tree as it was, with everything that has to be looked at again in the builder's queue.
 pub(crate) fn load<'o>(
@@ -211,7 +211,7 @@ fn load_lock(tree: &mut Tree, project: &Project, lock: &Lockfile, locked: &mut L
             if entry.link { locked_link(tree, &name, entry) } else { locked_package(tree, &name, entry) };
         let Some(node) = node else { continue };
         tree.attach(node, parent);
-        locked.insert(node, (*entry).clone());
+        locked.insert(node, Arc::clone(location));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::tree::{Flags, NodeId, NodeKind, Tree};
 pub(crate) fn to_lockfile(tree: &Tree, project: &Project, locked: &LockedNodes) -> Lockfile {
     let manifest = &project.manifest;
     let mut lock = match &project.lock {
-        Some(before) => Lockfile { packages: utoo_lockfile::Packages::default(), ..before.clone() },
+        Some(before) => before.head(),
         None => Lockfile::default(),
     };
     lock.requires = true;
@@ -21,23 +21,27 @@ pub(crate) fn to_lockfile(tree: &Tree, project: &Project, locked: &LockedNodes) 
     let root = Entry::from_folder(manifest, "", project.workspaces_field.as_ref());
     lock.packages.insert(Arc::from(""), root);
     let bundles = tree.has_bundles();
-    for node in tree.inventory().into_iter().skip(1) {
+    let inventory = tree.inventory();
+    // Growing would copy the entries that are there, and touch twice the memory.
+    lock.packages.reserve_exact(inventory.len());
+    for node in inventory.into_iter().skip(1) {
         let location = tree.location(node);
-        let mut entry = entry_of(tree, node, &location, locked);
+        let before = locked.get(&node).and_then(|at| project.lock.as_ref()?.get(at));
+        let mut entry = entry_of(tree, node, &location, before);
         entry.in_bundle = bundles && tree.bundler(node).is_some();
         lock.packages.insert(location.into(), entry);
     }
     lock
 }
 
-fn entry_of(tree: &Tree, id: NodeId, location: &str, locked: &LockedNodes) -> Entry {
+fn entry_of(tree: &Tree, id: NodeId, location: &str, before: Option<&Entry>) -> Entry {
     let node = tree.node(id);
     let manifest = &tree.package_of(id).manifest;
     let mut entry = match &node.kind {
         NodeKind::Link { location } => Entry::link_to(Arc::clone(location)),
         NodeKind::Folder { .. } => Entry::from_folder(manifest, location, None),
         _ => {
-            let mut entry = match locked.get(&id) {
+            let mut entry = match before {
                 Some(before) => {
                     let mut entry = before.clone();
                     // npm rewrites an entry with the fields that it knows.

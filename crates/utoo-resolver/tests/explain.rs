@@ -207,7 +207,7 @@ right 1.0.0 {"dependencies": {"left": "^1.0.0"}}"#,
     let resolve = resolve_with(&project, &packages, &options, &mut cache, |_| {});
     let resolution = futures_executor::block_on(resolve).unwrap();
     assert!(resolution.graph.is_none(), "nobody asked");
-    project.lock = Some(resolution.lockfile);
+    project.lock = Some(resolution.lockfile.into());
     let (graph, _) = graph(&project, &packages);
     let nested = place(&graph, "node_modules/right/node_modules/left");
     assert_eq!(nested.origin, Origin::Lockfile);

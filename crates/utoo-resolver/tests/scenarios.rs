@@ -38,7 +38,8 @@ fn project(scenario: &Scenario) -> Project {
         }
     }
     // npm starts from nothing where the lockfile cannot be read.
-    project.lock = scenario.lock_before().and_then(|text| Lockfile::parse(text, "package-lock.json").ok());
+    project.lock =
+        scenario.lock_before().and_then(|text| Lockfile::parse(text, "package-lock.json").ok()).map(Arc::new);
     project
 }
 
@@ -154,7 +155,8 @@ fn difference(scenario: &Scenario) -> Option<String> {
 }
 
 fn is_old(scenario: &Scenario) -> bool {
-    let lock = scenario.lock_before().and_then(|text| Lockfile::parse(text, "package-lock.json").ok());
+    let lock =
+        scenario.lock_before().and_then(|text| Lockfile::parse(text, "package-lock.json").ok()).map(Arc::new);
     lock.is_some_and(|lock| lock.ancient)
 }
 

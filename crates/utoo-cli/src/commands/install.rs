@@ -90,7 +90,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let mut tree = resolved.lockfile;
     registry.store_behind();
     save::settle_specs(context, &mut inputs, &edits, &mut tree);
-    save::settle_document(context, &inputs, project.lock.as_ref(), &mut tree);
+    save::settle_document(context, &inputs, project.lock.as_deref(), &mut tree);
     if dry {
         return Ok(summary::resolved_only(&tree, &registry, save::Saved::default(), &context.started));
     }
@@ -104,7 +104,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     }
     drop((resolved.spent, documents));
     let request = InstallRequest {
-        completion: inputs::completion(project.lock.as_ref(), &tree),
+        completion: inputs::completion(project.lock.as_deref(), &tree),
         scope: targets.scope(&inputs, &tree),
         inert: resolved.inert,
         workspaces: targets.workspaces(&inputs),
@@ -162,7 +162,7 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
     if let Some(lock) = &project.lock {
         refuse_drift(lock, &tree)?;
     }
-    save::settle_document(context, &inputs, project.lock.as_ref(), &mut tree);
+    save::settle_document(context, &inputs, project.lock.as_deref(), &mut tree);
     let modules = context.root().join("node_modules");
     context.output.stage("remove node_modules", || utoo_fs::remove_dir_all(&modules))?;
     let request = InstallRequest {

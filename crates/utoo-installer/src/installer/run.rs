@@ -112,7 +112,7 @@ impl<S: TarballSource> Installer<S> {
     /// packages are left out, and the folders of what is there.
     async fn without(&self, job: &Job, request: InstallRequest) -> Result<(usize, Vec<PathBuf>)> {
         let (options, lock) = (self.options.clone(), job.lock.clone());
-        let prepared = blocking(move || Prepared::new(&options, request, lock));
+        let prepared = blocking(move || Prepared::new(&options, request, (lock, None)));
         let Prepared { job: smaller, request, ended } = prepared.await?;
         let built = left_alone(ended, self.carry_out(Arc::new(smaller), request)).await?;
         Ok((built.job.selection.left_out.len(), built.folders))

@@ -198,7 +198,7 @@ impl Inputs {
             workspaces_field: self.root.json.value().get("workspaces").cloned(),
             workspaces,
             folders,
-            lock,
+            lock: lock.map(Arc::new),
             requests,
             targets: targets.to_vec(),
             home: context.env.get("HOME").map(|home| request::relative(folder, Path::new(home)).into()),

@@ -35,6 +35,11 @@ pub(super) async fn resolve(
     if let Some(lock) = &project.lock {
         // Before anything is asked for: a lockfile may come from anybody.
         registry.guarded.policy.check_lockfile(lock)?;
+        let settings = context.config.workspaces();
+        let is_about_all = settings.all.is_none() && settings.selected.is_empty();
+        if let Some(installer) = installer.filter(|_| is_about_all) {
+            installer.begin(lock.clone());
+        }
     }
     let mut options = options(context);
     options.update = refresh.names;
