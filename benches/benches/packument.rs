@@ -22,7 +22,10 @@ fn packument(criterion: &mut Criterion) {
         bencher.iter_batched(
             || documents.clone(),
             |documents| {
-                documents.into_iter().map(|document| parser.parse(document).unwrap().len()).sum::<usize>()
+                documents
+                    .into_iter()
+                    .map(|mut document| parser.parse(&mut document).unwrap().len())
+                    .sum::<usize>()
             },
             BatchSize::PerIteration,
         );

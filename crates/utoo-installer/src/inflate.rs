@@ -63,7 +63,7 @@ impl Inflater {
     /// Inflates in one go, if the size that the stream states is right; gives that size.
     fn whole(&mut self, tarball: &[u8], limit: u64) -> Option<usize> {
         let hint = size_hint(tarball, limit)?;
-        self.large = if hint > LARGE { MmapMut::map_anon(hint).ok() } else { None };
+        self.large = if hint > LARGE { large_pages(hint) } else { None };
         let output = match &mut self.large {
             Some(large) => &mut large[..],
             None => {
@@ -97,6 +97,14 @@ impl Inflater {
         }
         Ok(&self.buffer)
     }
+}
+
+/// Memory for a large archive, in huge pages where the system has them to give: 2 MiB by one fault, not by 512.
+fn large_pages(bytes: usize) -> Option<MmapMut> {
+    let pages = MmapMut::map_anon(bytes).ok()?;
+    #[cfg(target_os = "linux")]
+    let _ = pages.advise(memmap2::Advice::HugePage);
+    Some(pages)
 }
 
 fn limit_for(compressed: usize) -> u64 {

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rustc_hash::FxBuildHasher;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use utoo_types::{BundleDependencies, Dependencies, Integrity, PackageName};
@@ -79,6 +80,10 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
 struct PackagesOf(Packages);
 
+/// Entries that there is room for from the start: growing would copy them, and touch twice the memory. Room that is not
+/// used is address space only.
+const ROOM: usize = 2048;
+
 impl<'de> Deserialize<'de> for PackagesOf {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct PackagesVisitor;
@@ -90,7 +95,7 @@ impl<'de> Deserialize<'de> for PackagesOf {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PackagesOf, A::Error> {
-                let mut packages = Packages::default();
+                let mut packages = Packages::with_capacity_and_hasher(ROOM, FxBuildHasher);
                 while let Some(location) = map.next_key::<Arc<str>>()? {
                     packages.insert(location, map.next_value()?);
                 }

@@ -18,6 +18,12 @@ use utoo_types::{Packument, PackumentError, PackumentParser};
 /// Deflate cannot do better than this, so that a trailer which claims more lies (RFC 1951: 258 bytes from 2 bits).
 const MAX_RATIO: usize = 1032;
 
+/// What each member of a gzip stream begins with.
+const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// Spare room behind a document without which the parser copies it.
+const PARSER_PADDING: usize = 64;
+
 /// How a body is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -72,8 +78,13 @@ pub(crate) struct Scratch(Mutex<Vec<Tools>>);
 #[derive(Default)]
 struct Tools {
     inflate: Option<Decompressor>,
+    /// The document at hand: fresh pages for each of them cost more than inflating into old ones.
+    plain: Vec<u8>,
     parse: PackumentParser,
 }
+
+/// A buffer that had to grow beyond this is given back. One document in a thousand is larger.
+const KEPT: usize = 4 << 20;
 
 impl std::fmt::Debug for Scratch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -90,9 +101,9 @@ impl Scratch {
         limit: u64,
     ) -> Result<Packument, Unreadable> {
         self.with(|tools| {
-            let json = tools.plain(body, encoding, limit)?;
-            check_start(&json)?;
-            tools.parse.parse(json).map_err(|error| unreadable(&error))
+            tools.fill(body, encoding, limit)?;
+            check_start(&tools.plain)?;
+            tools.parse.parse(&mut tools.plain).map_err(|error| unreadable(&error))
         })
     }
 
@@ -103,14 +114,16 @@ impl Scratch {
         encoding: Encoding,
         limit: u64,
     ) -> Result<serde_json::Value, Unreadable> {
-        let json = self.with(|tools| tools.plain(body, encoding, limit))?;
-        check_start(&json)?;
-        serde_json::from_slice(&json).map_err(|error| {
-            let message = error.to_string();
-            match error.is_eof() {
-                true => Unreadable::Damaged(message),
-                false => Unreadable::Malformed { code: "EJSONPARSE", message },
-            }
+        self.with(|tools| {
+            tools.fill(body, encoding, limit)?;
+            check_start(&tools.plain)?;
+            serde_json::from_slice(&tools.plain).map_err(|error| {
+                let message = error.to_string();
+                match error.is_eof() {
+                    true => Unreadable::Damaged(message),
+                    false => Unreadable::Malformed { code: "EJSONPARSE", message },
+                }
+            })
         })
     }
 
@@ -119,18 +132,25 @@ impl Scratch {
         let taken = lock().pop();
         let mut tools = taken.unwrap_or_default();
         let result = work(&mut tools);
+        if tools.plain.capacity() > KEPT {
+            tools.plain = Vec::new();
+        }
         lock().push(tools);
         result
     }
 }
 
 impl Tools {
-    fn plain(&mut self, body: Bytes, encoding: Encoding, limit: u64) -> Result<Vec<u8>, Unreadable> {
+    /// Makes `plain` the document.
+    fn fill(&mut self, body: Bytes, encoding: Encoding, limit: u64) -> Result<(), Unreadable> {
         match encoding {
-            Encoding::Identity => Ok(body.into()),
+            Encoding::Identity => {
+                self.plain = body.into();
+                Ok(())
+            }
             Encoding::Gzip => {
                 let inflate = self.inflate.get_or_insert_with(Decompressor::new);
-                gunzip(inflate, &body, limit)
+                gunzip(inflate, &body, limit, &mut self.plain)
             }
             Encoding::Other => Err(Unreadable::Malformed {
                 code: "EENCODING",
@@ -141,17 +161,25 @@ impl Tools {
 }
 
 /// Inflates in one go where the trailer tells the size, and piece by piece where it does not or lies.
-fn gunzip(inflate: &mut Decompressor, body: &[u8], limit: u64) -> Result<Vec<u8>, Unreadable> {
-    if let Some(size) = promised_size(body, limit) {
-        let mut plain = vec![0; size];
-        if inflate.gzip_decompress(body, &mut plain) == Ok(size) && is_whole(body, &plain) {
-            return Ok(plain);
+fn gunzip(
+    inflate: &mut Decompressor,
+    body: &[u8],
+    limit: u64,
+    plain: &mut Vec<u8>,
+) -> Result<(), Unreadable> {
+    if let Some(size) = promised_size(body, limit).filter(|_| is_single(body)) {
+        if plain.len() < size {
+            plain.reserve(size + PARSER_PADDING - plain.len());
+        }
+        plain.resize(size, 0);
+        if inflate.gzip_decompress(body, plain) == Ok(size) {
+            return Ok(());
         }
     }
-    let mut plain = Vec::new();
+    plain.clear();
     let mut reader = flate2::read::MultiGzDecoder::new(body).take(limit.saturating_add(1));
     reader
-        .read_to_end(&mut plain)
+        .read_to_end(plain)
         .map_err(|error| Unreadable::Damaged(format!("the compressed response is damaged: {error}")))?;
     if plain.len() as u64 > limit {
         return Err(Unreadable::Malformed {
@@ -159,7 +187,7 @@ fn gunzip(inflate: &mut Decompressor, body: &[u8], limit: u64) -> Result<Vec<u8>
             message: format!("the response is larger than {limit} bytes"),
         });
     }
-    Ok(plain)
+    Ok(())
 }
 
 /// The size that the last four bytes give (RFC 1952: ISIZE, modulo 2^32), if it can be true.
@@ -170,10 +198,9 @@ fn promised_size(body: &[u8], limit: u64) -> Option<usize> {
     (size > 0 && size <= possible && size as u64 <= limit).then_some(size)
 }
 
-/// Whether the first member was all there is: gzip allows several, and libdeflate stops after one.
-fn is_whole(body: &[u8], plain: &[u8]) -> bool {
-    let trailer = body.len().checked_sub(8).and_then(|at| body[at..].first_chunk::<4>());
-    trailer.is_some_and(|sum| u32::from_le_bytes(*sum) == libdeflater::crc32(plain))
+/// Whether no second member can follow the first: gzip allows several, and libdeflate stops after one.
+fn is_single(body: &[u8]) -> bool {
+    body.get(GZIP_MAGIC.len()..).is_some_and(|rest| memchr::memmem::find(rest, &GZIP_MAGIC).is_none())
 }
 
 /// Tells an empty body and a page of HTML from JSON, which say more about what happened than a parser's error.

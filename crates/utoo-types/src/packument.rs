@@ -86,8 +86,8 @@ impl Packument {
     /// # Errors
     /// [`PackumentError::Json`], [`PackumentError::Shape`] when the document is no object or has neither a
     /// name nor versions, [`PackumentError::TooLarge`] from 1 GiB on.
-    pub fn from_json(json: Vec<u8>) -> Result<Self, PackumentError> {
-        PackumentParser::new().parse(json)
+    pub fn from_json(mut json: Vec<u8>) -> Result<Self, PackumentError> {
+        PackumentParser::new().parse(&mut json)
     }
 
     /// Takes packed bytes, as [`Packument::as_bytes`] gave them.

@@ -22,7 +22,10 @@
 //! libdeflate, above 10 GB/s) finds accidents; it does not hold off someone who may write to the store, since such a
 //! one could write any index, too.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::ops::Range;
+use std::path::Path;
 
 use crate::facts::PackageFacts;
 
@@ -37,15 +40,28 @@ const CRLF_SHEBANG: u8 = 2;
 #[derive(Debug)]
 pub struct PackageIndex {
     bytes: Vec<u8>,
-    integrity: Range<usize>,
-    facts: Range<usize>,
-    directories: Vec<Range<usize>>,
+    integrity: Span,
+    facts: Span,
+    directories: Vec<Span>,
     files: Vec<Record>,
+}
+
+/// A part of the bytes; an index has at most 256 MiB.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: u32,
+    length: u32,
+}
+
+impl Span {
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.start as usize + self.length as usize
+    }
 }
 
 #[derive(Debug)]
 struct Record {
-    path: Range<usize>,
+    path: Span,
     size: u64,
     flags: u8,
     crc32: u32,
@@ -107,6 +123,22 @@ impl Shebang {
     }
 }
 
+/// Nine indexes of ten are no larger.
+const USUAL: usize = 8 << 10;
+
+/// The bytes of an index file, by one call for most: the head says how many there are.
+pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = vec![0; USUAL];
+    let length = file.read(&mut bytes)?;
+    bytes.truncate(length);
+    let stated = bytes.get(8..12).and_then(<[u8]>::first_chunk).map(|length| u32::from_le_bytes(*length));
+    if stated.is_none_or(|body| HEADER + body as usize != length) {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
 impl PackageIndex {
     /// Reads an index; `None` for whatever is none.
     pub fn parse(bytes: Vec<u8>) -> Option<Self> {
@@ -117,27 +149,35 @@ impl PackageIndex {
             return None;
         }
         let mut reader = Reader { bytes: &bytes, at: HEADER };
-        let integrity = reader.text()?;
+        let (integrity, _) = reader.text()?;
         let facts = reader.long_text()?;
-        let directories = (0..reader.count(2)?).map(|_| reader.path()).collect::<Option<Vec<_>>>()?;
-        let files = (0..reader.count(15)?).map(|_| reader.record()).collect::<Option<Vec<_>>>()?;
+        let count = reader.count(2)?;
+        let mut directories = Vec::with_capacity(count);
+        for _ in 0..count {
+            directories.push(reader.path()?);
+        }
+        let count = reader.count(15)?;
+        let mut files = Vec::with_capacity(count);
+        for _ in 0..count {
+            files.push(reader.record()?);
+        }
         (reader.at == bytes.len()).then_some(())?;
         Some(Self { integrity, facts, directories, files, bytes })
     }
 
     /// The sha512 of the tarball that this package was unpacked from, as SRI.
     pub fn integrity(&self) -> &str {
-        self.text(&self.integrity)
+        self.text(self.integrity)
     }
 
     /// What the package's own package.json says, and what its files tell.
     pub fn facts(&self) -> PackageFacts {
-        PackageFacts::from_json(&self.bytes[self.facts.clone()])
+        PackageFacts::from_json(&self.bytes[self.facts.range()])
     }
 
     /// The folders that hold files, parents before children.
     pub fn directories(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.directories.iter().map(|range| self.text(range))
+        self.directories.iter().map(|span| self.text(*span))
     }
 
     /// How many files there are.
@@ -154,7 +194,7 @@ impl PackageIndex {
     pub fn file(&self, position: usize) -> IndexedFile<'_> {
         let record = &self.files[position];
         IndexedFile {
-            path: self.text(&record.path),
+            path: self.text(record.path),
             size: record.size,
             mode: if record.flags & EXECUTABLE != 0 { FileMode::Executable } else { FileMode::Plain },
             shebang: if record.flags & CRLF_SHEBANG != 0 { Shebang::Crlf } else { Shebang::Fine },
@@ -169,7 +209,7 @@ impl PackageIndex {
 
     /// The file with this path.
     pub fn find(&self, path: &str) -> Option<IndexedFile<'_>> {
-        let found = self.files.binary_search_by(|record| self.text(&record.path).cmp(path));
+        let found = self.files.binary_search_by(|record| self.text(record.path).cmp(path));
         found.ok().map(|position| self.file(position))
     }
 
@@ -183,9 +223,9 @@ impl PackageIndex {
         &self.bytes
     }
 
-    fn text(&self, range: &Range<usize>) -> &str {
-        // Every range was checked to be UTF-8 when it was read.
-        std::str::from_utf8(&self.bytes[range.clone()]).unwrap_or_default()
+    fn text(&self, span: Span) -> &str {
+        // Every span was checked to be UTF-8 when it was read.
+        std::str::from_utf8(&self.bytes[span.range()]).unwrap_or_default()
     }
 }
 
@@ -255,29 +295,31 @@ impl Reader<'_> {
         Some(array)
     }
 
-    fn range(&mut self, length: usize) -> Option<Range<usize>> {
-        let range = self.at..self.at.checked_add(length)?;
-        std::str::from_utf8(self.bytes.get(range.clone())?).ok()?;
-        self.at = range.end;
-        Some(range)
+    /// The next bytes, if they are UTF-8.
+    fn span(&mut self, length: usize) -> Option<(Span, &str)> {
+        let end = self.at.checked_add(length)?;
+        let text = std::str::from_utf8(self.bytes.get(self.at..end)?).ok()?;
+        // No body is longer than `MAX_BODY`.
+        let span = Span { start: self.at as u32, length: length as u32 };
+        self.at = end;
+        Some((span, text))
     }
 
-    fn text(&mut self) -> Option<Range<usize>> {
+    fn text(&mut self) -> Option<(Span, &str)> {
         let length = u16::from_le_bytes(self.array()?);
-        self.range(length.into())
+        self.span(length.into())
     }
 
-    fn long_text(&mut self) -> Option<Range<usize>> {
+    fn long_text(&mut self) -> Option<Span> {
         let length = u32::from_le_bytes(self.array()?);
-        self.range(length as usize)
+        self.span(length as usize).map(|(span, _)| span)
     }
 
     /// A path that stays inside: the crc finds accidents, this keeps a forged index from naming other files.
-    fn path(&mut self) -> Option<Range<usize>> {
-        let range = self.text()?;
-        let path = std::str::from_utf8(&self.bytes[range.clone()]).ok()?;
+    fn path(&mut self) -> Option<Span> {
+        let (span, path) = self.text()?;
         utoo_fs::check_relative(path).ok()?;
-        Some(range)
+        Some(span)
     }
 
     /// A count of items of at least `smallest` bytes each.

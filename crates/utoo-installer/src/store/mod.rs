@@ -119,7 +119,7 @@ impl Store {
     /// The package of this key, if it is there and its index reads. One small file is read.
     pub fn lookup(&self, key: &StoreKey) -> Option<StoredPackage> {
         let entry = self.entry(key);
-        let bytes = std::fs::read(entry.join("index")).ok()?;
+        let bytes = index::read(&entry.join("index")).ok()?;
         match PackageIndex::parse(bytes) {
             Some(index) => Some(self.stored(key.clone(), index)),
             None => {

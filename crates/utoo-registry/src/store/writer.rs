@@ -220,6 +220,9 @@ impl Writing {
     }
 }
 
+/// About what stands before the body of a document.
+const HEAD_ROOM: usize = 192;
+
 /// What is to be appended.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -232,6 +235,8 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn new(changes: &[Change], appender: &Appender<'_>, counters: &Counters) -> Self {
         let mut batch = Self::default();
+        let size = changes.iter().map(|change| change.body.len() + HEAD_ROOM).sum();
+        batch.documents.reserve_exact(size);
         let mut fresh: FxHashMap<u64, Slot> = FxHashMap::default();
         for change in changes {
             let hash = index::hash(change.key());

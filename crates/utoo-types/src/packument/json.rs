@@ -36,24 +36,25 @@ impl PackumentParser {
         Self { buffers: Buffers::with_max_depth(0, MAX_DEPTH), tape: Tape::null(), heap: Heap::new() }
     }
 
-    /// As [`Packument::from_json`]. A vector with 64 bytes of spare capacity is not copied.
+    /// As [`Packument::from_json`]. What is in the vector afterwards is nobody's; its memory may serve the next document.
+    /// One with 64 bytes of spare capacity is not copied.
     ///
     /// # Errors
     /// As [`Packument::from_json`].
-    pub fn parse(&mut self, mut json: Vec<u8>) -> Result<Packument, PackumentError> {
+    pub fn parse(&mut self, json: &mut Vec<u8>) -> Result<Packument, PackumentError> {
         if json.starts_with(b"\xef\xbb\xbf") {
             json.drain(..3);
         }
         if json.len() >= MAX_DOCUMENT {
             return Err(PackumentError::TooLarge("a document of more than 1 GiB"));
         }
-        match self.parse_utf8(&mut json) {
+        match self.parse_utf8(json) {
             Err(Failure::NotUtf8) => {
                 // As JavaScript decodes it: what is no UTF-8 becomes U+FFFD.
-                let mut text = String::from_utf8_lossy(&json).into_owned().into_bytes();
+                let mut text = String::from_utf8_lossy(json).into_owned().into_bytes();
                 self.parse_utf8(&mut text).map_err(|failure| failure.into_error(&text))
             }
-            other => other.map_err(|failure| failure.into_error(&json)),
+            other => other.map_err(|failure| failure.into_error(json)),
         }
     }
 
