@@ -124,12 +124,12 @@ pub(crate) fn load<'o>(
 /// what it is given; npm holds package.json to it as it is before a command changes it.
 ///
 /// # Errors
-/// [`ResolveError::OverrideConflict`], and [`ResolveError::BadOverride`] where they cannot be read.
-pub fn check_overrides(manifest: &Arc<Manifest>, peers: Peers) -> Result<(), ResolveError> {
-    if manifest.overrides.is_none() {
-        return Ok(());
-    }
-    refuse_conflicting_overrides(&Tree::new(manifest, Blocks { peers: peers == Peers::Install }, None)?)
+/// [`ResolveError::OverrideConflict`], [`ResolveError::BadOverride`] where they cannot be read, and before these
+/// [`ResolveError::DuplicateWorkspace`].
+pub fn check_overrides(project: &Project, peers: Peers) -> Result<(), ResolveError> {
+    workspace_names(project)?;
+    let blocks = Blocks { peers: peers == Peers::Install };
+    refuse_conflicting_overrides(&Tree::new(&project.manifest, blocks, None)?)
 }
 
 /// An override may say of a direct dependency only what package.json says of it anyway.

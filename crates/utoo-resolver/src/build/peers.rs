@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Builder, Found, Stop};
 use crate::cache::ManifestCache;
-use crate::tree::{EdgeId, EdgeKind, Name, NodeId, NodeKind};
+use crate::tree::{EdgeId, EdgeKind, Name, NodeId, NodeKind, Want};
 
 /// Nodes that the asking node cannot do without; a conflict among them is an error, one elsewhere may wait.
 type Required = FxHashSet<NodeId>;
@@ -51,6 +51,10 @@ impl Builder<'_> {
             }
             None => first,
         };
+        if self.tree.node(node).is_link() && self.tree.node(node).parent.is_none() {
+            let linked = self.linked_workspace(self.tree.node(node).name);
+            self.taken.extend(linked);
+        }
         self.tree.attach(node, parent);
         let requires = |id: EdgeId| {
             let edge = self.tree.edge(id);
@@ -71,7 +75,7 @@ impl Builder<'_> {
     /// One node in the virtual root `parent` for what `edge` wants, without its peers.
     fn candidate(&mut self, edge: EdgeId, parent: NodeId, cache: &ManifestCache) -> Result<NodeId, Stop> {
         let (name, want) = (self.tree.edge(edge).name, self.tree.edge(edge).want);
-        if let Some(link) = self.workspace_link(edge, parent) {
+        if let Some(link) = self.workspace_link(edge) {
             return Ok(link);
         }
         let found = self.find(name, want, cache)?;
@@ -98,15 +102,16 @@ impl Builder<'_> {
         Ok(node)
     }
 
-    /// A workspace that is linked already, and satisfies the edge, goes before what the registry has.
-    fn workspace_link(&mut self, edge: EdgeId, parent: NodeId) -> Option<NodeId> {
+    /// A workspace that is linked already, and satisfies the edge, goes before what the registry has. It stands nowhere
+    /// yet: the link is taken out of the project's tree once it is chosen.
+    fn workspace_link(&mut self, edge: EdgeId) -> Option<NodeId> {
+        if matches!(self.tree.interner.want(self.tree.edge(edge).want), Want::Folder { .. }) {
+            return None;
+        }
         let name = self.tree.edge(edge).name;
         let linked = self.linked_workspace(name).filter(|&link| self.tree.satisfies(link, edge))?;
-        self.taken.push(linked);
         let (package, kind) = (self.tree.node(linked).package, self.tree.node(linked).kind.clone());
-        let link = self.tree.new_node(name, package, kind);
-        self.tree.attach(link, parent);
-        Some(link)
+        Some(self.tree.new_node(name, package, kind))
     }
 
     /// The project's link to its workspace of this name, if it stands and no candidate of this turn has taken it.

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,8 +15,14 @@ use crate::oracle;
 use crate::project::TestProject;
 use crate::scenario::{RunLine, Scenario};
 
-/// Cases that npm solves take it well below a second.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// How often a run that goes on is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Cases that npm solves take it well below a second of computing.
+const ENOUGH_COMPUTED: Duration = Duration::from_secs(4);
+
+/// What waits for nothing in particular does not end either; a busy machine may let a run wait for long.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What npm made of a case.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,17 +92,24 @@ impl NpmDriver {
         };
         let sent = writeln!(process.stdin, "{request}").and_then(|()| process.stdin.flush());
         sent.map_err(|source| FuzzError::Io { what: "npm's driver", source })?;
-        match process.lines.recv_timeout(DEADLINE) {
-            Ok(line) => {
-                serde_json::from_str(&line).map(Some).map_err(|error| FuzzError::Driver(error.to_string()))
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                self.stop();
-                Ok(None)
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                self.stop();
-                Err(FuzzError::Driver("npm's driver ended".to_owned()))
+        let (started, before) = (Instant::now(), process.computed());
+        loop {
+            match process.lines.recv_timeout(LOOK) {
+                Ok(line) => {
+                    let answer = serde_json::from_str(&line).map(Some);
+                    return answer.map_err(|error| FuzzError::Driver(error.to_string()));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let computed = process.computed().zip(before).map(|(now, before)| now - before);
+                    if started.elapsed() > DEADLINE || computed.is_some_and(|time| time > ENOUGH_COMPUTED) {
+                        self.stop();
+                        return Ok(None);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.stop();
+                    return Err(FuzzError::Driver("npm's driver ended".to_owned()));
+                }
             }
         }
     }
@@ -107,6 +120,17 @@ impl NpmDriver {
             let _ = process.child.kill();
             let _ = process.child.wait();
         }
+    }
+}
+
+impl Process {
+    /// The processor's time that it took so far, where the system tells (`/proc/<id>/stat`, in hundredths of a second).
+    fn computed(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        // The command's name, in brackets, may hold blanks; the times are the 12th and 13th field behind it.
+        let fields = stat.rsplit_once(") ")?.1.split(' ').skip(11).take(2);
+        let hundredths: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+        Some(Duration::from_millis(hundredths * 10))
     }
 }
 

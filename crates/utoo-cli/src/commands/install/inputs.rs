@@ -99,8 +99,11 @@ impl Inputs {
 
     /// Refuses overrides that contradict package.json as it is, whatever the command is about to change in it.
     pub(super) fn check_overrides(&self, context: &Context) -> CliResult<()> {
-        let manifest = Arc::new(self.root.json.manifest().clone());
-        Ok(utoo_resolver::check_overrides(&manifest, resolve::options(context).peers)?)
+        if self.root.json.manifest().overrides.is_none() {
+            return Ok(());
+        }
+        let project = self.to_project(context, None, (&[], Vec::new()))?;
+        Ok(utoo_resolver::check_overrides(&project, resolve::options(context).peers)?)
     }
 
     /// What packages may do here.
