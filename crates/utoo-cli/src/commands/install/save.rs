@@ -24,13 +24,14 @@ pub(super) struct Saved {
 /// lockfile's entry for that package.json.
 pub(super) fn settle_specs(context: &Context, inputs: &mut Inputs, edits: &Edits, tree: &mut Lockfile) {
     for added in &edits.added {
-        let version = locked_version(tree, added);
+        let found = locked(tree, added);
         let Some(package) = inputs.package_at(&added.location) else { continue };
         let settings = context.config.save();
         let spec = match added.is_workspace {
-            true => prefixed(version.as_ref(), settings),
-            false => spec_to_save(added, version.as_ref(), settings)
-                .unwrap_or_else(|| written(&added.spec, &package.folder)),
+            true => prefixed(version_of(found).as_ref(), settings),
+            false => {
+                spec_to_save(added, found, settings).unwrap_or_else(|| written(&added.spec, &package.folder))
+            }
         };
         let is_path = matches!(added.spec.kind(), SpecKind::Directory(_) | SpecKind::File(_));
         package.json.save_dependency(added.saved_to, &added.name, &spec, |before| {
@@ -58,28 +59,35 @@ fn copy_dependencies(json: &PackageJson, entry: &mut Entry) {
     entry.peer_dependencies_meta.clone_from(&json.manifest().peer_dependencies_meta);
 }
 
-/// The version that the dependent finds.
-fn locked_version(tree: &Lockfile, added: &Added) -> Option<Version> {
+/// What the dependent finds.
+fn locked<'t>(tree: &'t Lockfile, added: &Added) -> Option<&'t Entry> {
     let found =
         ancestors(&added.location).find_map(|folder| tree.get(&nested_location(folder, added.name.as_str())));
-    let found = match found {
+    match found {
         Some(link) if link.link => tree.get(link.resolved.as_deref()?),
         found => found,
-    };
-    Version::parse_loose(found?.version.as_deref()?).ok()
+    }
+}
+
+fn version_of(entry: Option<&Entry>) -> Option<Version> {
+    Version::parse_loose(entry?.version.as_deref()?).ok()
 }
 
 /// For packages of a registry: the prefix and the version, unless that would allow what a given range does not.
-/// `None` for what is saved as it was given.
-fn spec_to_save(added: &Added, version: Option<&Version>, settings: &SaveSettings) -> Option<String> {
-    let (alias, kind) = match added.spec.kind() {
-        SpecKind::Alias(target) => match target.name() {
-            Some(name) if *name != added.name => (format!("npm:{name}@"), target.kind()),
-            _ => (String::new(), target.kind()),
-        },
-        kind => (String::new(), kind),
+/// `None` for what is saved as it was given. Whether it is an alias is said by what was found: what stood there before
+/// may do in its place.
+fn spec_to_save(added: &Added, found: Option<&Entry>, settings: &SaveSettings) -> Option<String> {
+    let (asked, kind) = match added.spec.kind() {
+        SpecKind::Alias(target) => (target.name(), target.kind()),
+        kind => (None, kind),
     };
-    let prefixed = prefixed(version, settings);
+    let package = match found {
+        Some(entry) => entry.name.as_ref(),
+        None => asked,
+    };
+    let alias = package.filter(|package| **package != added.name);
+    let alias = alias.map_or_else(String::new, |package| format!("npm:{package}@"));
+    let prefixed = prefixed(version_of(found).as_ref(), settings);
     match kind {
         SpecKind::Version(_) | SpecKind::Tag(_) => Some(alias + &prefixed),
         SpecKind::Range(range) => {
