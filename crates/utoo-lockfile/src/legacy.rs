@@ -24,11 +24,13 @@ fn inflate_level(packages: &mut Packages, parent: &str, dependencies: &Value) {
     let Some(dependencies) = dependencies.as_object() else { return };
     for (name, node) in dependencies {
         let location = nested_location(parent, name);
-        let Some(entry) = entry_of(name, node) else { continue };
-        // What a link has below it lies in the folder that it points at.
+        let Some(mut entry) = entry_of(name, node) else { continue };
+        // What a link has below it lies in the folder that it points at, and its flags stand there.
         let folder = entry.resolved.clone().filter(|_| entry.link);
         if let Some(folder) = &folder {
-            let target = Entry { dependencies: requires(node), ..Entry::default() };
+            let listed = std::mem::replace(&mut entry, Entry::link_to(Arc::clone(folder)));
+            let dependencies = requires(node);
+            let target = Entry { resolved: None, integrity: None, link: false, dependencies, ..listed };
             packages.insert(Arc::clone(folder), target);
         }
         packages.insert(location.as_str().into(), entry);

@@ -125,13 +125,15 @@ impl<'a> Installed<'a> {
         fields.extend(from.map(|from| ("from", Field::Owned(from))));
         let integrity = entry.integrity.as_ref();
         fields.extend(integrity.map(|integrity| ("integrity", Field::Plain(Member::Integrity(integrity)))));
+        // In `packages` those of a link stand at the folder that it leads to.
+        let is_set = |flag: fn(&Entry) -> bool| flag(entry) || flag(package);
         let flags = [
-            ("bundled", entry.in_bundle),
-            ("dev", entry.dev),
-            ("devOptional", entry.dev_optional),
-            ("extraneous", entry.extraneous),
-            ("optional", entry.optional),
-            ("peer", entry.peer),
+            ("bundled", is_set(|entry| entry.in_bundle)),
+            ("dev", is_set(|entry| entry.dev)),
+            ("devOptional", is_set(|entry| entry.dev_optional)),
+            ("extraneous", is_set(|entry| entry.extraneous)),
+            ("optional", is_set(|entry| entry.optional)),
+            ("peer", is_set(|entry| entry.peer)),
         ];
         let set = flags.into_iter().filter(|(_, is_set)| *is_set);
         fields.extend(set.map(|(key, _)| (key, Field::Plain(Member::True))));
