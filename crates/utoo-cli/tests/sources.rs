@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{document, done, json};
 use serde_json::json;
 use utoo_testkit::{FixtureRegistry, TestProject};
@@ -139,4 +141,28 @@ fn a_weak_integrity_does_not_stand_where_a_strong_one_is_known() {
     // Neither is it right nor does it replace what the registry says.
     assert_eq!(document(&project, "ci")["error"]["code"], "EINTEGRITY");
     assert!(good.starts_with("sha512-"));
+}
+
+#[test]
+fn paths_start_at_the_project_wherever_utoo_is_run() {
+    let project = TestProject::new(common::registry()).unwrap();
+    project.write("lib/package.json", r#"{"name": "lib", "version": "1.0.0"}"#).unwrap();
+    project.write("sub/deeper/file", "").unwrap();
+    let lib = project.dir().join("lib");
+    let manifest = json!({"name": "app", "dependencies": {"lib": "file:lib", "same": lib.to_str().map(|lib| format!("file:{lib}"))}});
+    project.write("package.json", &manifest.to_string()).unwrap();
+    for flag in ["", "--install-links"] {
+        let words = format!("install {flag}");
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let mut command = project.command(Path::new(common::UTOO));
+        let run = command.args(&words).current_dir(project.dir().join("sub/deeper")).output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let lock: serde_json::Value = serde_json::from_str(&project.lock().unwrap()).unwrap();
+        let resolved = |name: &str| lock["packages"][format!("node_modules/{name}")]["resolved"].clone();
+        let expected = if flag.is_empty() { "lib" } else { "file:lib" };
+        assert_eq!((resolved("lib"), resolved("same")), (expected.into(), expected.into()), "{lock:#}");
+        let installed = project.dir().join("node_modules/same");
+        assert_eq!(installed.is_symlink(), flag.is_empty());
+        assert!(installed.join("package.json").is_file());
+    }
 }

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use tokio::sync::oneshot;
 use tracing::{Instrument as _, debug_span};
 use utoo_fs::{Dir, LinkMode};
-use utoo_lockfile::Lockfile;
+use utoo_lockfile::{Entry, Lockfile};
 use utoo_types::{Manifest, Omit};
 
 use crate::ahead::{Ahead, Guesses};
@@ -56,6 +56,9 @@ pub struct InstallerOptions {
     pub policy: Arc<Policy>,
     /// How much may be under way at once.
     pub limits: Limits,
+    /// Which entries the hidden lockfile lists without `resolved` (`omit-lockfile-registry-resolved`); none if nothing is
+    /// given.
+    pub unaddressed: Option<EntryFilter>,
     /// Hears what happens.
     pub events: EventSink,
 }
@@ -76,10 +79,14 @@ impl InstallerOptions {
             script_timeout: None,
             policy: Arc::default(),
             limits: Limits::default(),
+            unaddressed: None,
             events: Arc::new(|_| {}),
         }
     }
 }
+
+/// Says of entries of a lockfile, by location, whether something holds for them.
+pub type EntryFilter = Arc<dyn Fn(&str, &Entry) -> bool + Send + Sync>;
 
 /// Whether commands are linked into `node_modules/.bin` (`bin-links`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -520,7 +527,10 @@ fn finish(
             mark(Stage::Bins, started);
             Ok::<(), InstallError>(())
         },
-        || debug_span!("print the hidden lockfile").in_scope(|| record::hidden_text(job, &tree)),
+        || {
+            debug_span!("print the hidden lockfile")
+                .in_scope(|| record::hidden_text(job, &tree, options.unaddressed.as_ref()))
+        },
     );
     linked?;
     let started = Instant::now();

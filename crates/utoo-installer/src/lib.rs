@@ -56,7 +56,7 @@ pub use facts::PackageFacts;
 pub use fetch::Limits;
 pub use inflate::{BOMB_FLOOR, BOMB_RATIO};
 pub use installer::{
-    BinLinks, Built, Completion, InstallRequest, Installed, Installer, InstallerOptions, Rebuild,
+    BinLinks, Built, Completion, EntryFilter, InstallRequest, Installed, Installer, InstallerOptions, Rebuild,
 };
 pub use lifecycle::{RootScripts, install_scripts};
 pub use policy::{ExoticSubdeps, Origin, Policy, ScriptGate, SkipReason, Verdict, exotic_specs};

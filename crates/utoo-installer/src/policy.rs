@@ -158,7 +158,8 @@ impl Policy {
         if resolved.starts_with("npm:") || (is_http && self.registries.contains(resolved)) {
             return Origin::Known;
         }
-        let is_own = || self.parse(resolved).is_some_and(|spec| self.is_own(&spec));
+        let is_own =
+            || self.parse(resolved).is_some_and(|spec| self.is_own(&spec) || self.is_own_folder(&spec));
         if self.exotic_subdeps == ExoticSubdeps::Allow || is_own() {
             Origin::Known
         } else if is_http {
@@ -174,6 +175,14 @@ impl Policy {
         spec.is_registry() || self.exotic_subdeps == ExoticSubdeps::Allow || self.is_own(spec)
     }
 
+    /// Folders inside the project are its own, though package.json may have gone over to another one since they were
+    /// locked. What is installed is not.
+    fn is_own_folder(&self, spec: &Spec) -> bool {
+        let SpecKind::Directory(path) = spec.kind() else { return false };
+        let inside = path.strip_prefix(&self.project);
+        inside.is_ok_and(|inside| inside.iter().all(|part| part != "node_modules"))
+    }
+
     fn is_own(&self, spec: &Spec) -> bool {
         let same = |own: &Spec| match (own.kind(), spec.kind()) {
             // The resolver's paths start at the project.
@@ -186,13 +195,23 @@ impl Policy {
         self.own_sources.iter().any(same)
     }
 
+    /// Refuses a lockfile with an entry that is no place for a package. Where its packages come from is no matter as long as
+    /// nothing is fetched: what package.json no longer asks for is on its way out.
+    ///
+    /// # Errors
+    ///
+    /// `EBADLOCATION`, with the first such entry.
+    pub fn check_locations(&self, tree: &Lockfile) -> Result<()> {
+        crate::select::validate(tree)
+    }
+
     /// Refuses a lockfile with an entry that is no place for a package, or that comes from where it must not.
     ///
     /// # Errors
     ///
     /// `EBADLOCATION`, `EEXOTICSUBDEP`, each with the first such entry.
     pub fn check_lockfile(&self, tree: &Lockfile) -> Result<()> {
-        crate::select::validate(tree)?;
+        self.check_locations(tree)?;
         let urls = std::cell::OnceCell::new();
         for (location, entry) in tree.packages.iter().filter(|(location, _)| is_in_modules(location)) {
             let Some(resolved) = entry.resolved.as_deref().filter(|_| !entry.in_bundle) else { continue };

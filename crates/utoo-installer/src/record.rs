@@ -12,7 +12,7 @@ use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location};
 use crate::Result;
 use crate::bins::Commands;
 use crate::disk::HIDDEN_LOCKFILE;
-use crate::installer::Completion;
+use crate::installer::{Completion, EntryFilter};
 use crate::make::{Job, Made};
 use crate::plan::{Action, DiskState, Plan, Shape};
 use crate::select::{Selection, is_in_modules};
@@ -101,7 +101,7 @@ pub(crate) fn touched(plan: &Plan) -> Vec<Arc<str>> {
 }
 
 /// The list of what is on disk when all is done. `None` where npm writes none: nothing was there, and nothing is to be.
-pub(crate) fn hidden_text(job: &Job, tree: &Lockfile) -> Option<String> {
+pub(crate) fn hidden_text(job: &Job, tree: &Lockfile, unaddressed: Option<&EntryFilter>) -> Option<String> {
     let targets: FxHashSet<&str> = tree
         .packages
         .iter()
@@ -126,10 +126,25 @@ pub(crate) fn hidden_text(job: &Job, tree: &Lockfile) -> Option<String> {
     }
     let listed = tree.packages.iter().map(|(location, entry)| (&**location, entry));
     let listed = listed.filter(|(location, _)| is_there(location) && !others.contains_key(location));
-    let mut hidden: Vec<_> = listed.collect();
-    hidden.extend(others);
+    let mut hidden: Vec<(&str, Cow<'_, Entry>)> =
+        listed.map(|(location, entry)| (location, without_address(location, entry, unaddressed))).collect();
+    hidden.extend(others.into_iter().map(|(location, entry)| (location, Cow::Borrowed(entry))));
     let is_none = hidden.is_empty() && job.disk.found.is_empty();
-    (!is_none).then(|| tree.to_hidden_text_with(hidden))
+    let entries = hidden.iter().map(|(location, entry)| (*location, &**entry));
+    (!is_none).then(|| tree.to_hidden_text_with(entries))
+}
+
+fn without_address<'e>(
+    location: &str,
+    entry: &'e Entry,
+    unaddressed: Option<&EntryFilter>,
+) -> Cow<'e, Entry> {
+    match unaddressed {
+        Some(is_unaddressed) if entry.resolved.is_some() && is_unaddressed(location, entry) => {
+            Cow::Owned(Entry { resolved: None, ..entry.clone() })
+        }
+        _ => Cow::Borrowed(entry),
+    }
 }
 
 /// Writes that list, if it is not what is there already. It is written after all folders were made, so that it is newer

@@ -52,10 +52,10 @@ fn drift_at(locked: &Lockfile, ideal: &Lockfile, location: &Arc<str>, entry: &En
     let (location, version) = (Arc::clone(location), version_of(ideal, entry));
     let Some(before) = locked.get(&location) else { return Some(Drift::Missing { location, version }) };
     let is_folder = entry.link || crate::parent_location(&location).is_none();
-    if is_folder || before.version == entry.version {
+    let locked = version_of(locked, before);
+    if is_folder || locked == version {
         return None;
     }
-    let locked = version_of(locked, before);
     Some(Drift::Invalid { location, locked, version })
 }
 

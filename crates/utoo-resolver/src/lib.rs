@@ -34,10 +34,13 @@
 //!   not always put it back (`workspaces/peer-loses-link`).
 //! * Two packages whose peers push each other aside for ever end as ERESOLVE; npm does not end.
 //! * A lockfile with the marks of a merge is read from both sides (`lock/conflict-markers`).
+//! * Paths in the package.json of a tarball start where the tarball lies, in that of a packed folder in the folder. npm
+//!   looks for folders of the former as if the tarball were a folder (`tarballs/folder-in-tarball`), and for tarballs of
+//!   the latter beside the folder (`install-links/tarball-in-folder`).
 //! * An optional dependency that cannot be had does not put a lockfile out of step (`ci/optional-unavailable`).
 //!
-//! Not there so far, and refused by name: packages that bring a shrinkwrap, `install-links`, the `linked` strategy, and a
-//! folder of a git repository (`git/path`).
+//! Not there so far, and refused by name: packages that bring a shrinkwrap, the `linked` strategy, and a folder of a git
+//! repository (`git/path`).
 //!
 //! ```
 //! use utoo_resolver::{ManifestCache, ManifestJob, ManifestJobDone, Project, ResolveOptions, Resolver, Step};
@@ -87,7 +90,7 @@ pub use error::{Dependent, ResolveError};
 pub use fix::{Bounds, Change, Edit, Fix, FixSearch, find_fixes};
 pub use graph::{Choice, EdgeProblem, Graph, GraphEdge, Origin, Place, PlaceKind};
 pub use load::{Folder, Project, check_overrides};
-pub use options::{Conflicts, Dedupe, EngineCheck, InstallStrategy, Peers, Record, ResolveOptions};
+pub use options::{Conflicts, Dedupe, EngineCheck, Folders, InstallStrategy, Peers, Record, ResolveOptions};
 pub use registry::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, SourceManifest,
 };

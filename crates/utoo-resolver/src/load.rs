@@ -11,7 +11,7 @@ use utoo_types::{Manifest, PackageName};
 use crate::build::Builder;
 use crate::error::ResolveError;
 use crate::options::{Peers, ResolveOptions};
-use crate::tree::{Blocks, EdgeKind, NodeId, NodeKind, Tree, Workspace, normalize};
+use crate::tree::{Blocks, EdgeKind, NodeId, NodeKind, Paths, Tree, Workspace, normalize, paths_start};
 
 /// What is to be resolved: all text and values, read by the caller.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Project {
     pub requests: Vec<PackageName>,
     /// Locations of the packages that the command is about (`--workspace`), whose turn comes first; none is the project.
     pub targets: Vec<Arc<str>>,
+    /// The project's folder, for specs with absolute paths; without it those cannot be told from relative ones.
+    pub folder: Option<PathBuf>,
     /// The home directory relative to the project, for specs such as `file:~/a`.
     pub home: Option<PathBuf>,
 }
@@ -50,6 +52,7 @@ impl Project {
             lock: None,
             requests: Vec::new(),
             targets: Vec::new(),
+            folder: None,
             home: None,
         }
     }
@@ -73,7 +76,8 @@ pub(crate) fn load<'o>(
     options: &'o ResolveOptions,
 ) -> Result<(Builder<'o>, LockedNodes), ResolveError> {
     let blocks = Blocks { peers: options.peers == Peers::Install };
-    let mut tree = Tree::new(&project.manifest, blocks, project.home.clone())?;
+    let paths = Paths { home: project.home.clone(), project: project.folder.clone() };
+    let mut tree = Tree::new(&project.manifest, blocks, options.folders, paths)?;
     let mut locked = LockedNodes::default();
     for folder in &project.workspaces {
         let package = tree.interner.add_package(&folder.manifest, &folder.location);
@@ -217,7 +221,7 @@ fn load_lock(tree: &mut Tree, project: &Project, lock: &Lockfile, locked: &mut L
 
 fn locked_package(tree: &mut Tree, name: &PackageName, entry: &Entry) -> Option<NodeId> {
     let manifest = Arc::new(entry.to_manifest(name));
-    let package = tree.interner.add_package(&manifest, "");
+    let package = tree.interner.add_package(&manifest, &paths_start(entry.resolved.as_deref()));
     let name = tree.interner.name(name);
     let id = tree.new_node(name, package, NodeKind::Package);
     let node = tree.node_mut(id);

@@ -24,6 +24,17 @@ pub enum Peers {
     Ignore,
 }
 
+/// What becomes of a dependency that names a folder (`file:lib`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Folders {
+    /// A symbolic link to the folder: npm's default.
+    #[default]
+    Link,
+    /// The folder is packed and installed as any package (`--install-links`). Workspaces are linked all the same, and so
+    /// are folders of the project that a package.json of the project names from a dot (`file:./lib`, `file:../lib`).
+    Pack,
+}
+
 /// Where packages go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InstallStrategy {
@@ -73,6 +84,8 @@ pub struct ResolveOptions {
     pub conflicts: Conflicts,
     /// Whether peer dependencies are part of the tree.
     pub peers: Peers,
+    /// What becomes of folders.
+    pub folders: Folders,
     /// Where packages go.
     pub install_strategy: InstallStrategy,
     /// Whether fewer copies beat newer versions.

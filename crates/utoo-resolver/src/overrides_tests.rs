@@ -4,20 +4,20 @@ use super::*;
 use serde_json::json;
 use utoo_types::PackageName;
 
-use crate::tree::Blocks;
+use crate::tree::{Blocks, Paths};
 
 /// The rules of a project with these overrides, and an interner to ask them with.
 fn read(overrides: Value, dependencies: Value) -> (Overrides, Interner) {
     let manifest = json!({"overrides": overrides, "dependencies": dependencies});
     let manifest = Arc::new(Manifest::from_value(&manifest));
-    let mut interner = Interner::new(Blocks { peers: true }, None);
+    let mut interner = Interner::new(Blocks { peers: true }, Paths::default());
     let overrides = Overrides::read(&manifest, &mut interner).unwrap().unwrap();
     (overrides, interner)
 }
 
 fn error(overrides: Value) -> String {
     let manifest = Arc::new(Manifest::from_value(&json!({ "overrides": overrides })));
-    let mut interner = Interner::new(Blocks { peers: true }, None);
+    let mut interner = Interner::new(Blocks { peers: true }, Paths::default());
     Overrides::read(&manifest, &mut interner).unwrap_err().to_string()
 }
 
@@ -108,7 +108,7 @@ fn what_cannot_be_read_is_refused() {
 fn without_rules_there_is_nothing() {
     for overrides in [json!({}), json!({".": "1"}), json!("x"), json!(["x"])] {
         let manifest = Arc::new(Manifest::from_value(&json!({ "overrides": overrides })));
-        let mut interner = Interner::new(Blocks { peers: true }, None);
+        let mut interner = Interner::new(Blocks { peers: true }, Paths::default());
         assert!(Overrides::read(&manifest, &mut interner).unwrap().is_none());
     }
 }

@@ -276,7 +276,8 @@ Examples:
   utoo add react react-dom@18           add two packages to dependencies
   utoo add -D typescript                add to devDependencies
   utoo add -E left@npm:right@1.2.3      add an alias, with its exact version
-  utoo install --omit=dev               leave devDependencies out";
+  utoo install --omit=dev               leave devDependencies out
+  utoo install --install-links          pack folders (file:lib) and install them as any package";
 
 const UNINSTALL_HELP: &str = "\
 Examples:

@@ -74,7 +74,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let only_lock = context.command == Command::Deps || context.config.lock().package_lock_only;
     let dry = context.config.install().dry_run;
     let policy = Arc::new(inputs.policy(context)?);
-    let installer = installer(context, options(context, &policy, &progress), &registry, &policy);
+    let installer = installer(options(context, &policy, &progress), &registry, &policy);
     let ahead = (!only_lock && !dry).then_some(&installer);
     let guarded = Guarded { registry: &registry, policy: &policy };
     let manifests = WithStore { guarded, installer: &installer };
@@ -144,7 +144,7 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
     let progress = Arc::new(context.output.progress());
     let registry = UnifiedRegistry::from_config(&context.config)?;
     let policy = Arc::new(inputs.policy(context)?);
-    let installer = installer(context, options(context, &policy, &progress), &registry, &policy);
+    let installer = installer(options(context, &policy, &progress), &registry, &policy);
     let guarded = Guarded { registry: &registry, policy: &policy };
     let manifests = WithStore { guarded, installer: &installer };
     let targets = Targets::of(context, &inputs)?;
@@ -222,12 +222,11 @@ fn finish(
 
 /// An installer that fetches from the registry what the policy permits.
 pub(super) fn installer(
-    context: &Context,
     options: InstallerOptions,
     registry: &UnifiedRegistry,
     policy: &Arc<Policy>,
 ) -> Installer<Tarballs> {
-    let source = Tarballs::new(registry.clone(), context.root(), Arc::clone(policy));
+    let source = Tarballs::new(registry.clone(), Arc::clone(policy));
     Installer::new(options, Arc::new(source))
 }
 
@@ -246,6 +245,11 @@ pub(super) fn options(context: &Context, policy: &Arc<Policy>, progress: &Arc<Pr
     };
     options.script_timeout = config.scripts().script_timeout;
     options.policy = Arc::clone(policy);
+    if config.lock().omit_lockfile_registry_resolved {
+        let config = config.clone();
+        options.unaddressed =
+            Some(Arc::new(move |location, entry| save::is_registrys(&config, location, entry)));
+    }
     options.events = events(context, progress);
     options
 }
@@ -289,7 +293,6 @@ fn refuse_unsupported(context: &Context) -> CliResult<()> {
         save if save.kind == Some(utoo_config::SaveKind::PeerOptional) => {
             "save-peer with save-optional".to_owned()
         }
-        _ if config.resolve().install_links => "install-links".to_owned(),
         _ => return Ok(()),
     };
     Err(CliError::new(Category::Usage, "EUNSUPPORTED", format!("not supported yet: {refused}")))

@@ -1,9 +1,10 @@
 //! Packages that no registry lists: folders, tarballs on disk or at a URL, git repositories.
 //!
 //! Each is brought to its package.json and read into the same [`Manifest`] as a registry's version. `resolved` is what
-//! identifies it: `file:` and the absolute path (a lockfile makes it relative to the project), the tarball's URL, or
+//! identifies it: `file:` and the path from the project, the tarball's URL, or
 //! `git+ssh://…#<commit>`. Nothing is remembered: the same spec asked twice is read twice.
 
+mod folder;
 mod git;
 mod manifest;
 mod pack;
@@ -29,14 +30,15 @@ impl UnifiedRegistry {
     pub(crate) async fn source(&self, spec: &Spec) -> Result<SourceManifest, RegistryError> {
         match spec.kind() {
             SpecKind::Directory(path) => {
-                let path = path.clone();
-                off_runtime(move || read_folder(&path)).await?
+                let (path, resolved) = (self.in_project(path), file_url(path));
+                off_runtime(move || read_folder(&path, resolved)).await?
             }
             SpecKind::File(path) => {
-                let (path, limits) = (path.clone(), self.inner.options.limits);
+                let (path, resolved, limits) =
+                    (self.in_project(path), file_url(path), self.inner.options.limits);
                 off_runtime(move || {
                     let bytes = read_file(&path, limits.tarball)?;
-                    from_tarball(&bytes, limits.inflated, &file_url(&path))
+                    from_tarball(&bytes, limits.inflated, &resolved)
                 })
                 .await?
             }
@@ -55,6 +57,25 @@ impl UnifiedRegistry {
             }
         }
     }
+
+    /// The contents of a tarball of the project, or of a folder as `npm pack` would pack it (not compressed, below
+    /// `package/`). `path` is relative to the project, or absolute. Scripts of a folder (`prepare`) are not run: it is
+    /// packed as it is.
+    ///
+    /// # Errors
+    /// `ENOENT`, `EACCES` or `EIO` where something cannot be read, `ETOOLARGE` where it is larger than the limits allow.
+    pub async fn fetch_file(&self, path: &Path) -> Result<Bytes, RegistryError> {
+        let (path, limits) = (self.in_project(path), self.inner.options.limits);
+        off_runtime(move || match path.is_dir() {
+            true => folder::pack_folder(&path, limits.inflated).map(Bytes::from),
+            false => read_file(&path, limits.tarball),
+        })
+        .await?
+    }
+
+    fn in_project(&self, path: &Path) -> PathBuf {
+        self.inner.options.config.project().root.join(path)
+    }
 }
 
 /// A tarball whose bundled packages are wanted.
@@ -71,10 +92,7 @@ impl UnifiedRegistry {
         let BundleQuestion { name, resolved: url, integrity } = question;
         let limits = self.inner.options.limits;
         let bytes = match url.strip_prefix("file:") {
-            Some(path) => {
-                let path = PathBuf::from(path);
-                off_runtime(move || read_file(&path, limits.tarball)).await??
-            }
+            Some(path) => self.fetch_file(Path::new(path)).await?,
             None => {
                 let request = TarballRequest { url: Arc::clone(&url), name: name.clone(), integrity: None };
                 self.fetch_tarball(&request).await?
@@ -144,16 +162,14 @@ fn to_bundled(found: &[(String, Found)], shown: &str) -> Result<Arc<[Bundled]>, 
     read.collect()
 }
 
-fn read_folder(path: &Path) -> Result<SourceManifest, RegistryError> {
+fn read_folder(path: &Path, resolved: Arc<str>) -> Result<SourceManifest, RegistryError> {
     let file = path.join("package.json");
     let json = std::fs::read(&file).map_err(|error| unreadable(&file, &error))?;
-    let beside = Beside {
-        binding_gyp: path.join("binding.gyp").is_file(),
-        shrinkwrap: path.join("npm-shrinkwrap.json").is_file(),
-    };
+    // A shrinkwrap of a folder is the folder's own business, linked or packed.
+    let beside = Beside { binding_gyp: path.join("binding.gyp").is_file(), shrinkwrap: false };
     let package = SourcePackage { json: &json, beside, paths: &[] };
     let manifest = package.manifest(&file.display().to_string())?;
-    Ok(SourceManifest { manifest: Arc::new(manifest), resolved: file_url(path), integrity: None })
+    Ok(SourceManifest { manifest: Arc::new(manifest), resolved, integrity: None })
 }
 
 fn from_tarball(bytes: &[u8], inflated: u64, resolved: &str) -> Result<SourceManifest, RegistryError> {
@@ -185,7 +201,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> RegistryError {
         .caused_by(error.to_string())
 }
 
-/// `file:` and the path with forward slashes, as npm writes it.
+/// `file:` and the path as the spec has it, with forward slashes, as npm writes it.
 fn file_url(path: &Path) -> Arc<str> {
     let text = path.to_string_lossy();
     match std::path::MAIN_SEPARATOR {

@@ -83,10 +83,16 @@ impl PackRules {
         Self {
             never: NEVER.iter().chain(&NEVER_AT_TOP).filter_map(|line| Rule::ignored(line)).collect(),
             listed,
-            bundled: bundled(&manifest),
+            bundled: bundled_names(&manifest).iter().map(|name| folder_of(name)).collect(),
             always: named.map(|path| path.to_lowercase()).collect(),
             ignored,
         }
+    }
+
+    /// The same, with these packages of its `node_modules`.
+    pub(crate) fn with_bundled<'n>(mut self, names: impl Iterator<Item = &'n str>) -> Self {
+        self.bundled = names.map(folder_of).collect();
+        self
     }
 
     /// Whether a file is part of the package. `path` is relative to it, with forward slashes.
@@ -160,21 +166,23 @@ pub(crate) fn pack_archive(archive: &[u8]) -> io::Result<Vec<u8>> {
     packed.into_inner()
 }
 
-/// The folders of what a package bundles, with a slash at the end.
-fn bundled(manifest: &Manifest) -> Vec<String> {
-    let folder = |name: &str| format!("node_modules/{name}/");
+/// The names of what a package bundles, as far as it depends on them.
+pub(super) fn bundled_names(manifest: &Manifest) -> Vec<String> {
     let is_wanted = |name: &str| {
         manifest.dependencies.get(name).is_some() || manifest.optional_dependencies.get(name).is_some()
     };
     match &manifest.bundle_dependencies {
         BundleDependencies::None => Vec::new(),
-        BundleDependencies::All => {
-            manifest.dependencies.iter().map(|(name, _)| folder(name.as_str())).collect()
-        }
+        BundleDependencies::All => manifest.dependencies.iter().map(|(name, _)| name.to_string()).collect(),
         BundleDependencies::Names(names) => {
-            names.iter().map(|name| name.as_str()).filter(|name| is_wanted(name)).map(folder).collect()
+            names.iter().map(|name| name.to_string()).filter(|name| is_wanted(name)).collect()
         }
     }
+}
+
+/// The folder of a bundled package, with a slash at the end.
+fn folder_of(name: &str) -> String {
+    format!("node_modules/{name}/")
 }
 
 fn joined(folder: &str, name: &str) -> String {

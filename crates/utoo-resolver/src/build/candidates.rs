@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use utoo_types::{Candidate, Integrity, Manifest, PackageName, PickError, SpecKind, pick};
 
-use super::{Builder, Found, Stop};
+use super::{Builder, Found, FoundFolder, Stop};
 use crate::cache::ManifestCache;
 use crate::error::ResolveError;
 use crate::registry::{ErrorCategory, ManifestJob, RegistryError};
-use crate::tree::{EdgeId, Name, NodeId, PackageId, Want, WantId};
+use crate::tree::{EdgeId, Name, NodeId, PackageId, Want, WantId, paths_start};
 
 /// What the lockfile remembers of where a package came from.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,7 @@ impl Builder<'_> {
             match self.find(name, want, cache) {
                 Err(Stop::Missing) => missing = true,
                 Err(stop) => return Err(stop),
-                Ok(Found::Package(package) | Found::Folder { package, .. }) => {
+                Ok(Found::Package(package) | Found::Folder(FoundFolder { package, .. })) => {
                     self.push_peers(node, package, &mut next);
                 }
                 Ok(Found::Failed(_)) => {}
@@ -72,7 +72,9 @@ impl Builder<'_> {
         let found = match self.tree.interner.want(want).clone() {
             Want::Registry(spec) => self.find_in_registry(name, &spec, want, cache)?,
             Want::Alias { name, want } => self.find(name, want, cache)?,
-            Want::Folder { location, spec } => self.find_folder(&location, spec, cache)?,
+            Want::Folder { location, from_dot, spec } => {
+                self.find_folder((&location, from_dot), spec, cache)?
+            }
             Want::Source(spec) => self.find_source(spec, cache)?,
             Want::Invalid(error) => Found::Failed(Arc::new(
                 RegistryError::new(error.code(), ErrorCategory::Precondition, error.to_string())
@@ -157,24 +159,32 @@ impl Builder<'_> {
 
     fn find_folder(
         &mut self,
-        location: &Arc<str>,
+        (location, from_dot): (&Arc<str>, bool),
         spec: Arc<utoo_types::Spec>,
         cache: &ManifestCache,
     ) -> Result<Found, Stop> {
-        if let Some(manifest) = self.folders.get(location) {
-            let package = self.tree.interner.add_package(manifest, location);
-            return Ok(Found::Folder { location: Arc::clone(location), package });
-        }
-        let job = ManifestJob::Source { spec };
-        match cache.source(&job) {
-            Some(Ok(answer)) => {
-                self.folders.insert(Arc::clone(location), Arc::clone(&answer.manifest));
-                let package = self.tree.interner.add_package(&answer.manifest, location);
-                Ok(Found::Folder { location: Arc::clone(location), package })
+        let mut missing = None;
+        let manifest = match self.folders.get(location) {
+            Some(manifest) => Arc::clone(manifest),
+            None => {
+                let job = ManifestJob::Source { spec };
+                let manifest = match cache.source(&job) {
+                    Some(Ok(answer)) => Arc::clone(&answer.manifest),
+                    Some(Err(error)) if error.code == "ENOENT" => {
+                        missing = Some(error);
+                        Arc::new(Manifest::from_value(&serde_json::json!({})))
+                    }
+                    Some(Err(error)) => return Ok(Found::Failed(error)),
+                    None => return self.missing(job),
+                };
+                if missing.is_none() {
+                    self.folders.insert(Arc::clone(location), Arc::clone(&manifest));
+                }
+                manifest
             }
-            Some(Err(error)) => Ok(Found::Failed(error)),
-            None => self.missing(job),
-        }
+        };
+        let package = self.tree.interner.add_package(&manifest, location);
+        Ok(Found::Folder(FoundFolder { location: Arc::clone(location), package, from_dot, missing }))
     }
 
     fn find_source(&mut self, spec: Arc<utoo_types::Spec>, cache: &ManifestCache) -> Result<Found, Stop> {
@@ -187,7 +197,8 @@ impl Builder<'_> {
                 };
                 let manifest = Arc::clone(&answer.manifest);
                 self.refuse_unsupported(&manifest)?;
-                let package = self.tree.interner.add_package(&manifest, "");
+                let start = paths_start(origin.resolved.as_deref());
+                let package = self.tree.interner.add_package(&manifest, &start);
                 self.origins.insert(package, origin);
                 Ok(Found::Package(package))
             }

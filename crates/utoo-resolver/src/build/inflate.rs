@@ -39,7 +39,7 @@ impl Builder<'_> {
             let (name, want) = (self.tree.node(node).name, self.locked_want(node));
             match self.find(name, want, cache) {
                 Ok(Found::Package(package)) => found.push((node, package)),
-                Ok(Found::Folder { .. } | Found::Failed(_)) | Err(Stop::Missing) => {}
+                Ok(Found::Folder(_) | Found::Failed(_)) | Err(Stop::Missing) => {}
                 Err(stop) => return Err(stop),
             }
         }

@@ -59,8 +59,19 @@ impl From<ResolveError> for Stop {
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     Package(PackageId),
-    Folder { location: Arc<str>, package: PackageId },
+    Folder(FoundFolder),
     Failed(Arc<RegistryError>),
+}
+
+/// A folder, which becomes a link or a packed copy.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundFolder {
+    location: Arc<str>,
+    /// Of a folder that cannot be read: an empty one.
+    package: PackageId,
+    from_dot: bool,
+    /// Why it cannot be read. A link may lead nowhere; what is not there cannot be packed.
+    missing: Option<Arc<RegistryError>>,
 }
 
 /// A warning that the tree is built, but against somebody's wish.

@@ -1,10 +1,13 @@
 //! Candidates with their peers: each is tried out in a virtual root, a copy of the node that asks for it, where
 //! all of its peers are chosen together before anything is placed.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashSet;
 
-use super::{Builder, Found, Stop};
+use super::{Builder, Found, FoundFolder, Stop};
 use crate::cache::ManifestCache;
+use crate::registry::RegistryError;
 use crate::tree::{EdgeId, EdgeKind, Name, NodeId, NodeKind, Want};
 
 /// Nodes that the asking node cannot do without; a conflict among them is an error, one elsewhere may wait.
@@ -88,18 +91,36 @@ impl Builder<'_> {
                 new.integrity = origin.integrity;
                 node
             }
-            Found::Folder { location, package } => {
-                self.tree.new_node(name, package, NodeKind::Link { location })
+            Found::Folder(folder) => {
+                let from = self.tree.edge(edge).from;
+                match self.tree.links(&folder.location, folder.from_dot, from) {
+                    true => {
+                        self.tree.new_node(name, folder.package, NodeKind::Link { location: folder.location })
+                    }
+                    false => self.packed(name, folder),
+                }
             }
-            Found::Failed(error) => {
-                let nothing = self.tree.interner.nothing();
-                let node = self.tree.new_node(name, nothing, NodeKind::Package);
-                self.tree.node_mut(node).failure = Some(error);
-                node
-            }
+            Found::Failed(error) => self.failed(name, error),
         };
         self.tree.attach(node, parent);
         Ok(node)
+    }
+
+    /// A folder that is installed as a copy of what `npm pack` takes of it.
+    fn packed(&mut self, name: Name, folder: FoundFolder) -> NodeId {
+        if let Some(error) = folder.missing {
+            return self.failed(name, error);
+        }
+        let node = self.tree.new_node(name, folder.package, NodeKind::Package);
+        self.tree.node_mut(node).resolved = Some(format!("file:{}", folder.location).into());
+        node
+    }
+
+    fn failed(&mut self, name: Name, error: Arc<RegistryError>) -> NodeId {
+        let nothing = self.tree.interner.nothing();
+        let node = self.tree.new_node(name, nothing, NodeKind::Package);
+        self.tree.node_mut(node).failure = Some(error);
+        node
     }
 
     /// A workspace that is linked already, and satisfies the edge, goes before what the registry has. It stands nowhere

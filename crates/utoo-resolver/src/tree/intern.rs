@@ -1,6 +1,6 @@
 //! Small integers for names, wants and packages, so that the placer compares and copies words, not strings.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -32,10 +32,13 @@ pub(crate) enum Want {
         /// What is wanted of it.
         want: WantId,
     },
-    /// A folder, linked.
+    /// A folder, linked or packed.
     Folder {
         /// Relative to the project root.
         location: Arc<str>,
+        /// Whether it is linked even where folders are packed, if it is the project that asks: npm's rule for what lies in
+        /// the project and is named from a dot.
+        from_dot: bool,
         /// The question for its manifest.
         spec: Arc<Spec>,
     },
@@ -133,6 +136,15 @@ pub(crate) struct Blocks {
     pub(crate) peers: bool,
 }
 
+/// Where paths of specs lead that are not relative to the package that has them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Paths {
+    /// The home directory, relative to the project.
+    pub(crate) home: Option<PathBuf>,
+    /// The project's own folder.
+    pub(crate) project: Option<PathBuf>,
+}
+
 /// The interner of one resolve.
 #[derive(Debug)]
 pub(crate) struct Interner {
@@ -148,12 +160,11 @@ pub(crate) struct Interner {
     /// Packages of registries by name and version text.
     versions: FxHashMap<(Name, Arc<str>), PackageId>,
     blocks: Blocks,
-    /// The home directory, relative to the project.
-    home: Option<PathBuf>,
+    paths: Paths,
 }
 
 impl Interner {
-    pub(crate) fn new(blocks: Blocks, home: Option<PathBuf>) -> Self {
+    pub(crate) fn new(blocks: Blocks, paths: Paths) -> Self {
         Self {
             names: Vec::new(),
             folded: Vec::new(),
@@ -165,7 +176,7 @@ impl Interner {
             package_ids: FxHashMap::default(),
             versions: FxHashMap::default(),
             blocks,
-            home,
+            paths,
         }
     }
 
@@ -324,22 +335,34 @@ impl Interner {
     fn parse_want(&mut self, name: &PackageName, spec: &Arc<str>, location: &str) -> Want {
         let text = if spec.is_empty() { "*" } else { spec };
         // Locations are relative to the project root, and so are the folders that come out.
-        let context = SpecContext { directory: location.into(), home: self.home.clone() };
-        match Spec::resolve_in(name, text, &context) {
-            Ok(spec) => self.want_of(spec, location),
+        let context = SpecContext { directory: location.into(), home: self.paths.home.clone() };
+        match Spec::resolve_in(name, text, &context).and_then(|spec| self.from_project(name, spec)) {
+            Ok(spec) => self.want_of(spec, text, location),
             Err(error) => Want::Invalid(Arc::new(error)),
         }
     }
 
-    fn want_of(&mut self, spec: Spec, location: &str) -> Want {
+    /// The same, with a path that starts at the project, if it was absolute: no lockfile holds another.
+    fn from_project(&self, name: &PackageName, spec: Spec) -> Result<Spec, SpecError> {
+        let (SpecKind::Directory(path) | SpecKind::File(path)) = spec.kind() else { return Ok(spec) };
+        let Some(project) = self.paths.project.as_deref().filter(|_| path.is_absolute()) else {
+            return Ok(spec);
+        };
+        let path = relative(project, path);
+        Spec::resolve_in(name, &format!("file:{}", path.to_string_lossy()), &SpecContext::default())
+    }
+
+    fn want_of(&mut self, spec: Spec, text: &str, location: &str) -> Want {
         match spec.kind() {
             SpecKind::Version(_) | SpecKind::Range(_) | SpecKind::Tag(_) => {
                 Want::Registry(spec.kind().clone())
             }
             SpecKind::Alias(sub) => self.alias_of(sub, location),
             SpecKind::Directory(path) => {
-                let location = normalize(&path.to_string_lossy()).into();
-                Want::Folder { location, spec: Arc::new(spec) }
+                let location = normalize(&path.to_string_lossy());
+                let is_dotted = text.starts_with("file:./") || text.starts_with("file:../");
+                let from_dot = is_dotted && !is_outside(&location);
+                Want::Folder { location: location.into(), from_dot, spec: Arc::new(spec) }
             }
             SpecKind::Git(_) | SpecKind::Remote(_) | SpecKind::File(_) => Want::Source(Arc::new(spec)),
         }
@@ -363,6 +386,34 @@ impl Interner {
     pub(crate) fn folder_want(&mut self, name: &PackageName, location: &str) -> WantId {
         self.intern_want(name, &Arc::from(format!("file:{location}")), "")
     }
+}
+
+/// Whether a location lies outside of the project's folder.
+pub(crate) fn is_outside(location: &str) -> bool {
+    location == ".." || location.starts_with("../") || location.starts_with('/')
+}
+
+/// Where the paths in the package.json of a package with this `resolved` start: in the folder that was packed, or beside the
+/// tarball. Packages of other origins have no folder that could be meant; theirs start at the project.
+pub(crate) fn paths_start(resolved: Option<&str>) -> String {
+    let Some(resolved) = resolved.filter(|resolved| resolved.starts_with("file:")) else {
+        return String::new();
+    };
+    let spec = Spec::parse(resolved, &SpecContext::default());
+    let start = match spec.as_ref().map(Spec::kind) {
+        Ok(SpecKind::Directory(folder)) => Some(folder.as_path()),
+        Ok(SpecKind::File(tarball)) => tarball.parent(),
+        _ => None,
+    };
+    start.map(|start| normalize(&start.to_string_lossy())).unwrap_or_default()
+}
+
+/// The way from one absolute folder to another; neither has `.` or `..` in it.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(common).map(|_| Component::ParentDir);
+    let way: PathBuf = up.chain(to.components().skip(common)).collect();
+    if way.as_os_str().is_empty() { PathBuf::from(".") } else { way }
 }
 
 /// Removes `.` and resolves `..` where there is something to go up from; keeps leading `..`.

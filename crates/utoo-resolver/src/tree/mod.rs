@@ -14,7 +14,6 @@ mod satisfy;
 mod scope;
 mod sets;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -22,12 +21,15 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use utoo_types::{Integrity, Manifest};
 
 use crate::error::ResolveError;
+use crate::options::Folders;
 use crate::overrides::{Fault, Overrides, RuleId};
 use crate::registry::RegistryError;
 pub(crate) use attach::Workspace;
 pub use describe::DependencyEdge;
 pub use intern::EdgeKind;
-pub(crate) use intern::{Blocks, Interner, Name, Package, PackageId, Want, WantId, normalize};
+pub(crate) use intern::{
+    Blocks, Interner, Name, Package, PackageId, Paths, Want, WantId, normalize, paths_start,
+};
 
 /// A node's place in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -219,6 +221,8 @@ pub(crate) struct Tree {
     root: NodeId,
     /// Folder nodes of the real tree by location.
     folders: IndexMap<Arc<str>, NodeId>,
+    /// Whether dependencies on folders are links.
+    folders_are: Folders,
     overrides: Option<Overrides>,
     /// The first override that could not be applied: no tree can be built.
     fault: Option<Fault>,
@@ -232,9 +236,10 @@ impl Tree {
     pub(crate) fn new(
         manifest: &Arc<Manifest>,
         blocks: Blocks,
-        home: Option<PathBuf>,
+        folders_are: Folders,
+        paths: Paths,
     ) -> Result<Self, ResolveError> {
-        let mut interner = Interner::new(blocks, home);
+        let mut interner = Interner::new(blocks, paths);
         let overrides = Overrides::read(manifest, &mut interner)?;
         let package = interner.add_package(manifest, "");
         let name = interner.package(package).name;
@@ -247,6 +252,7 @@ impl Tree {
             journal: None,
             root: NodeId(0),
             folders: IndexMap::new(),
+            folders_are,
             overrides: None,
             fault: None,
         };

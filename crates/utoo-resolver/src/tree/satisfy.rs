@@ -2,6 +2,8 @@
 
 use utoo_types::{GitSpec, Range, Selector, Spec, SpecKind};
 
+use crate::options::Folders;
+
 use super::{Edge, EdgeError, EdgeId, Name, NodeId, NodeKind, Tree, Want, WantId};
 
 impl Tree {
@@ -26,8 +28,8 @@ impl Tree {
 
     fn satisfies_edge(&self, node: NodeId, edge: &Edge) -> bool {
         let fits = |want| {
-            self.satisfies_want(node, want)
-                || edge.accept.is_some_and(|accept| self.satisfies_want(node, accept))
+            self.satisfies_want(node, want, edge.from)
+                || edge.accept.is_some_and(|accept| self.satisfies_want(node, accept, edge.from))
         };
         match &self.overrides {
             Some(overrides) if edge.want != edge.declared => {
@@ -44,18 +46,27 @@ impl Tree {
         }
     }
 
-    /// Whether `node` is what `want` asks for, its name aside.
-    pub(crate) fn satisfies_want(&self, node: NodeId, want: WantId) -> bool {
+    /// Whether `node` is what `want` asks for on behalf of `from`, its name aside.
+    pub(crate) fn satisfies_want(&self, node: NodeId, want: WantId, from: NodeId) -> bool {
         match self.interner.want(want) {
             Want::Registry(spec) => self.satisfies_registry(node, spec),
             // npm asks for the version only: a package of the alias's own name satisfies the alias too.
-            Want::Alias { want, .. } => self.satisfies_want(node, *want),
-            Want::Folder { location, .. } => {
-                matches!(&self.node(node).kind, NodeKind::Link { location: at } if at == location)
-            }
+            Want::Alias { want, .. } => self.satisfies_want(node, *want, from),
+            Want::Folder { location, from_dot, .. } => match &self.node(node).kind {
+                NodeKind::Link { location: at } => at == location && self.links(location, *from_dot, from),
+                // Where folders are packed npm takes any package of that name for it.
+                _ => self.folders_are == Folders::Pack,
+            },
             Want::Source(spec) => self.satisfies_source(node, spec),
             Want::Invalid(_) => false,
         }
+    }
+
+    /// Whether what is at a location becomes a link for `from`, and not a packed copy.
+    pub(crate) fn links(&self, location: &str, from_dot: bool, from: NodeId) -> bool {
+        self.folders_are == Folders::Link
+            || (from_dot && self.node(self.real(from)).is_top())
+            || self.folder(location).is_some_and(|folder| self.is_workspace(folder))
     }
 
     fn satisfies_registry(&self, node: NodeId, spec: &SpecKind) -> bool {

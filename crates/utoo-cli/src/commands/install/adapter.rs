@@ -1,7 +1,7 @@
 //! The registry as the installer's source of tarballs, and the installer's store as the resolver's source of what
 //! tarballs bring along.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,14 +19,12 @@ use crate::error::{EXOTIC_HINT, FOREIGN_HINT};
 /// Tarballs from wherever `resolved` says.
 pub(in crate::commands) struct Tarballs {
     registry: UnifiedRegistry,
-    /// What `file:` is relative to.
-    root: PathBuf,
     policy: Arc<Policy>,
 }
 
 impl Tarballs {
-    pub(super) fn new(registry: UnifiedRegistry, root: &Path, policy: Arc<Policy>) -> Self {
-        Self { registry, root: root.to_owned(), policy }
+    pub(super) fn new(registry: UnifiedRegistry, policy: Arc<Policy>) -> Self {
+        Self { registry, policy }
     }
 }
 
@@ -35,17 +33,9 @@ impl TarballSource for Tarballs {
         if self.policy.origin(&request.resolved) == Origin::Refused {
             return Err(fetch_error(&exotic(&request.resolved)));
         }
-        if let Some(path) = request.resolved.strip_prefix("file:") {
-            let path = self.root.join(path);
-            let read =
-                tokio::task::spawn_blocking(move || std::fs::read(&path).map_err(|error| (path, error)));
-            return match read.await {
-                Ok(Ok(bytes)) => Ok(bytes.into()),
-                Ok(Err((path, error))) => Err(local(format!("cannot read {}: {error}", path.display()))),
-                Err(_) => Err(local(format!("reading {} was cancelled", request.resolved))),
-            };
-        }
-        let fetched = if request.resolved.starts_with("git") {
+        let fetched = if let Some(path) = request.resolved.strip_prefix("file:") {
+            self.registry.fetch_file(Path::new(path)).await
+        } else if request.resolved.starts_with("git") {
             self.registry.fetch_git(&request.resolved).await
         } else {
             self.fetch_tarball(request).await
@@ -194,10 +184,6 @@ impl WithStore<'_> {
 fn exotic(source: &str) -> RegistryError {
     let message = format!("{source} is no registry's, and only a dependency asks for it");
     RegistryError::new("EEXOTICSUBDEP", ErrorCategory::Precondition, message).hint(EXOTIC_HINT)
-}
-
-fn local(message: String) -> FetchError {
-    FetchError { code: "ENOENT", message, kind: FetchErrorKind::Local }
 }
 
 fn fetch_error(error: &RegistryError) -> FetchError {

@@ -204,6 +204,7 @@ impl Inputs {
             lock: lock.map(Arc::new),
             requests,
             targets: targets.to_vec(),
+            folder: Some(folder.to_owned()),
             home: context.env.get("HOME").map(|home| request::relative(folder, Path::new(home)).into()),
         })
     }

@@ -6,8 +6,8 @@ use tracing::{Instrument as _, debug_span};
 use utoo_config::Config;
 use utoo_installer::{EngineCheck as EnginesOfTree, Fitness, Installer, PackageRequest, PlatformCheck};
 use utoo_resolver::{
-    Conflicts, Dedupe, EngineCheck, InstallStrategy, ManifestCache, Peers, Project, Record, Resolution,
-    ResolveError, ResolveEvent, ResolveOptions, Warning,
+    Conflicts, Dedupe, EngineCheck, Folders, InstallStrategy, ManifestCache, Peers, Project, Record,
+    Resolution, ResolveError, ResolveEvent, ResolveOptions, Warning,
 };
 use utoo_types::{Engines, PickOptions, Platform, Platforms, Version};
 
@@ -34,10 +34,13 @@ pub(super) async fn resolve(
 ) -> CliResult<(Resolution, ManifestCache)> {
     if let Some(lock) = &project.lock {
         // Before anything is asked for: a lockfile may come from anybody.
-        registry.guarded.policy.check_lockfile(lock)?;
+        let policy = registry.guarded.policy;
+        policy.check_locations(lock)?;
         let settings = context.config.workspaces();
         let is_about_all = settings.all.is_none() && settings.selected.is_empty();
-        if let Some(installer) = installer.filter(|_| is_about_all) {
+        // Nothing is fetched ahead from a lockfile that names a source which package.json does not (any more).
+        let is_trusted = policy.check_lockfile(lock).is_ok();
+        if let Some(installer) = installer.filter(|_| is_about_all && is_trusted) {
             installer.begin(lock.clone());
         }
     }
@@ -105,6 +108,7 @@ pub(crate) fn options(context: &Context) -> ResolveOptions {
             (false, false) => Conflicts::Override,
         },
         peers: if settings.legacy_peer_deps { Peers::Ignore } else { Peers::Install },
+        folders: if settings.install_links { Folders::Pack } else { Folders::Link },
         install_strategy: match settings.install_strategy {
             utoo_config::InstallStrategy::Nested => InstallStrategy::Nested,
             utoo_config::InstallStrategy::Shallow => InstallStrategy::Shallow,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::json;
-use utoo_config::SaveSettings;
+use utoo_config::{Config, SaveSettings};
 use utoo_lockfile::{Entry, Format, Lockfile, ancestors, nested_location};
 use utoo_types::{DependencyKind, PackageJson, Range, SpecKind, Version};
 
@@ -181,11 +181,16 @@ pub(super) fn lockfile_text(context: &Context, tree: &Lockfile) -> String {
 /// `omit-lockfile-registry-resolved`: what comes from its registry needs no address.
 fn omit_resolved(context: &Context, tree: &mut Lockfile) {
     for (location, entry) in &mut tree.packages {
-        let registry = context.config.registry_for(entry.package_name(location)).as_str();
-        if !entry.link && entry.resolved.as_deref().is_some_and(|resolved| resolved.starts_with(registry)) {
+        if is_registrys(&context.config, location, entry) {
             entry.resolved = None;
         }
     }
+}
+
+/// Whether an entry has its address at the registry that is configured for it.
+pub(super) fn is_registrys(config: &Config, location: &str, entry: &Entry) -> bool {
+    let registry = config.registry_for(entry.package_name(location)).as_str();
+    !entry.link && entry.resolved.as_deref().is_some_and(|resolved| resolved.starts_with(registry))
 }
 
 pub(super) fn write(path: &std::path::Path, text: &str) -> CliResult<()> {
