@@ -336,14 +336,14 @@ impl Interner {
         let text = if spec.is_empty() { "*" } else { spec };
         // Locations are relative to the project root, and so are the folders that come out.
         let context = SpecContext { directory: location.into(), home: self.paths.home.clone() };
-        match Spec::resolve_in(name, text, &context).and_then(|spec| self.from_project(name, spec)) {
+        match Spec::resolve_in(name, text, &context).and_then(|spec| self.start_at_project(name, spec)) {
             Ok(spec) => self.want_of(spec, text, location),
             Err(error) => Want::Invalid(Arc::new(error)),
         }
     }
 
     /// The same, with a path that starts at the project, if it was absolute: no lockfile holds another.
-    fn from_project(&self, name: &PackageName, spec: Spec) -> Result<Spec, SpecError> {
+    fn start_at_project(&self, name: &PackageName, spec: Spec) -> Result<Spec, SpecError> {
         let (SpecKind::Directory(path) | SpecKind::File(path)) = spec.kind() else { return Ok(spec) };
         let Some(project) = self.paths.project.as_deref().filter(|_| path.is_absolute()) else {
             return Ok(spec);
