@@ -10,7 +10,7 @@ use utoo_types::{Manifest, PackageName};
 
 use crate::build::Builder;
 use crate::error::ResolveError;
-use crate::options::{Peers, ResolveOptions};
+use crate::options::{Folders, Peers, ResolveOptions};
 use crate::tree::{Blocks, EdgeKind, NodeId, NodeKind, Paths, Tree, Workspace, normalize, paths_start};
 
 /// What is to be resolved: all text and values, read by the caller.
@@ -133,7 +133,7 @@ pub(crate) fn load<'o>(
 pub fn check_overrides(project: &Project, peers: Peers) -> Result<(), ResolveError> {
     workspace_names(project)?;
     let blocks = Blocks { peers: peers == Peers::Install };
-    refuse_conflicting_overrides(&Tree::new(&project.manifest, blocks, None)?)
+    refuse_conflicting_overrides(&Tree::new(&project.manifest, blocks, Folders::default(), Paths::default())?)
 }
 
 /// An override may say of a direct dependency only what package.json says of it anyway.

@@ -37,7 +37,9 @@ impl Builder<'_> {
         let mut missing = false;
         while let Some((name, want)) = next.pop() {
             let linked = self.linked_workspace(name);
-            if !seen.insert((name, want)) || linked.is_some_and(|link| self.tree.satisfies_want(link, want)) {
+            if !seen.insert((name, want))
+                || linked.is_some_and(|link| self.tree.satisfies_want(link, want, node))
+            {
                 continue;
             }
             match self.find(name, want, cache) {

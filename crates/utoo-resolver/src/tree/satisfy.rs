@@ -66,7 +66,9 @@ impl Tree {
     pub(crate) fn links(&self, location: &str, from_dot: bool, from: NodeId) -> bool {
         self.folders_are == Folders::Link
             || (from_dot && self.node(self.real(from)).is_top())
-            || self.folder(location).is_some_and(|folder| self.is_workspace(folder))
+            || self.folder(location).is_some_and(|folder| {
+                matches!(self.node(folder).kind, NodeKind::Folder { workspace: true, .. })
+            })
     }
 
     fn satisfies_registry(&self, node: NodeId, spec: &SpecKind) -> bool {
