@@ -179,8 +179,8 @@ impl Policy {
     /// locked. What is installed is not.
     fn is_own_folder(&self, spec: &Spec) -> bool {
         let SpecKind::Directory(path) = spec.kind() else { return false };
-        let inside = path.strip_prefix(&self.project);
-        inside.is_ok_and(|inside| inside.iter().all(|part| part != "node_modules"))
+        let path = normalized(path);
+        path.strip_prefix(&self.project).is_ok_and(|inside| inside.iter().all(|part| part != "node_modules"))
     }
 
     fn is_own(&self, spec: &Spec) -> bool {
