@@ -16,6 +16,7 @@ use crate::args::Command;
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
 use crate::output::Done;
+pub(crate) use install::preparing;
 use scripts::Decision;
 
 /// Does what the command says.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use utoo_config::Layer;
-use utoo_installer::{ExoticSubdeps, Policy, ScriptGate, exotic_specs};
+use utoo_installer::{ExoticSubdeps, InstallScripts, Policy, ScriptGate, exotic_specs};
 use utoo_types::{AllowScripts, Manifest, Spec, SpecContext, SpecKind};
 
+use crate::commands::preparing;
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
 use crate::project::Package;
@@ -31,6 +32,11 @@ pub(crate) fn policy<'a>(
             (false, true) => ScriptGate::Strict,
             (false, false) => ScriptGate::Rules,
         },
+        install_scripts: match scripts.ignore_scripts {
+            true => InstallScripts::Ignored,
+            false => InstallScripts::Wanted,
+        },
+        preparing: preparing(context),
         registries: config.registry_hosts().clone(),
         own_sources: own_sources(context.env.get("HOME").map(PathBuf::from), root, workspaces),
         exotic_subdeps: match config.resolve().block_exotic_subdeps {

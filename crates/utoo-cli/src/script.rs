@@ -11,9 +11,14 @@ use crate::project::Package;
 
 /// The runner of all scripts of this command.
 pub(crate) fn runner(context: &Context) -> ScriptRunner {
+    ScriptRunner::new(setup(context))
+}
+
+/// What scripts of this command have in common.
+pub(crate) fn setup(context: &Context) -> ScriptSetup {
     let path = context.env.get("PATH").map_or("", String::as_str);
     let scripts = context.config.scripts();
-    ScriptRunner::new(ScriptSetup {
+    ScriptSetup {
         environment: context.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
         init_cwd: context.cwd.clone(),
         execpath: std::env::current_exe().unwrap_or_default(),
@@ -23,7 +28,7 @@ pub(crate) fn runner(context: &Context) -> ScriptRunner {
         shell: scripts.script_shell.clone(),
         node_options: scripts.node_options.clone(),
         node_gyp: node_gyp(path, context.config.cache_dir()),
-    })
+    }
 }
 
 /// Where scripts write: to our streams, or, where stdout belongs to a JSON document, into it.

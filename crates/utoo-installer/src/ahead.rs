@@ -27,6 +27,7 @@ use crate::installer::InstallerOptions;
 use crate::lock::ModulesLock;
 use crate::make::present;
 use crate::place::{Places, Staged};
+use crate::policy::{Policy, Prepare};
 use crate::recipe::{Making, Recipe};
 use crate::select::{Selection, bundled, bundlers, select};
 use crate::source::{PackageRequest, TarballSource};
@@ -97,6 +98,7 @@ impl Ahead {
             let _ = opener.send(ground.clone());
             let work = Work {
                 link_mode: options.link_mode,
+                policy: Arc::clone(&options.policy),
                 tree,
                 downloads,
                 runtime,
@@ -149,6 +151,7 @@ impl Drop for Ahead {
 /// What the threads share.
 struct Work<S> {
     link_mode: LinkMode,
+    policy: Arc<Policy>,
     tree: Arc<Lockfile>,
     downloads: Arc<Downloads<S>>,
     runtime: Handle,
@@ -197,11 +200,15 @@ impl<S: TarballSource> Work<S> {
             places: &self.ground.places,
             allowed: &self.wanted.allowed,
             bundled: &self.wanted.bundled,
+            policy: &self.policy,
             link_mode: self.link_mode,
         };
         let request = making.request(location).ok()?;
         let Some(obtained) = present(&self.downloads, &request) else {
-            if matches!(self.downloads.progress(&TaskKey::of(&request)), Progress::Unknown) {
+            // Nothing is built on the word of a lockfile that the plan may not keep to.
+            if request.prepare != Prepare::Run
+                && matches!(self.downloads.progress(&TaskKey::of(&request)), Progress::Unknown)
+            {
                 let _runtime = self.runtime.enter();
                 drop(self.downloads.start_missing(request));
             }

@@ -246,6 +246,7 @@ impl<S: TarballSource> Inner<S> {
             name: request.name.clone(),
             resolved: request.resolved.clone(),
             integrity: request.integrity.clone(),
+            prepare: request.prepare,
         };
         let fetched = self.source.fetch(&tarball).await;
         let body = fetched.map_err(|source| InstallError::Fetch { package: request.label(), source })?;

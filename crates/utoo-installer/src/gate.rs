@@ -11,7 +11,7 @@ use crate::installer::Rebuild;
 use crate::lifecycle::Package;
 use crate::make::{Job, Made};
 use crate::plan::{Action, DiskState, Found};
-use crate::policy::{Policy, ScriptGate, SkipReason, Verdict};
+use crate::policy::{Policy, ScriptGate, SkipReason, Verdict, is_repository};
 use crate::ran::Ran;
 use crate::select::{Selection, is_in_modules, label_of};
 use crate::{InstallError, Result};
@@ -62,6 +62,7 @@ pub(crate) fn distrust_unbuilt(
     for location in allowed {
         let Some(entry) = tree.get(location) else { continue };
         let has_script = entry.has_install_script
+            || is_from_repository(entry)
             || disk.listed.get(location).is_some_and(|listed| listed.has_install_script);
         let again = matches!(rebuild, Rebuild::Also(locations) if locations.contains(location));
         if has_script
@@ -71,6 +72,24 @@ pub(crate) fn distrust_unbuilt(
             *found = Found::Folder;
         }
     }
+}
+
+/// Whether an entry's package may have had to be built: only its repository knows.
+fn is_from_repository(entry: &Entry) -> bool {
+    entry.resolved.as_deref().is_some_and(is_repository)
+}
+
+/// Packages from repositories that were there or made with leave to be built, and have nothing else to run: to be
+/// remembered as those whose scripts have run.
+pub(crate) fn prepared(job: &Job, tree: &Lockfile, runs: &[Arc<str>]) -> Vec<Arc<str>> {
+    let is_new = |location: &Arc<str>, entry: &Entry| {
+        is_from_repository(entry) && !job.ran.has(location, entry) && !runs.contains(location)
+    };
+    let allowed = job.allowed.iter().filter_map(|location| Some((location, tree.get(location)?)));
+    allowed
+        .filter(|(location, entry)| is_new(location, entry))
+        .map(|(location, _)| location.clone())
+        .collect()
 }
 
 /// Dependencies that have install scripts, in order of location: those that are to run them, and those that are not.

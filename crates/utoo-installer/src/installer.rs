@@ -395,6 +395,7 @@ impl Prepared {
             plan,
             places,
             allowed,
+            policy: options.policy.clone(),
             ran,
             link_mode,
             events,

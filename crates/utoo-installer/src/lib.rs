@@ -59,8 +59,12 @@ pub use installer::{
     BinLinks, Built, Completion, EntryFilter, InstallRequest, Installed, Installer, InstallerOptions, Rebuild,
 };
 pub use lifecycle::{RootScripts, install_scripts};
-pub use policy::{ExoticSubdeps, Origin, Policy, ScriptGate, SkipReason, Verdict, exotic_specs};
-pub use scripts::{KEPT_OUTPUT, NodeGyp, ScriptCall, ScriptEnd, ScriptOutput, ScriptRunner, ScriptSetup};
+pub use policy::{
+    ExoticSubdeps, InstallScripts, Origin, Policy, Prepare, ScriptGate, SkipReason, Verdict, exotic_specs,
+};
+pub use scripts::{
+    KEPT_OUTPUT, NodeGyp, ScriptCall, ScriptEnd, ScriptOutput, ScriptRunner, ScriptSetup, interruption,
+};
 pub use select::{EngineCheck, Fitness, PlatformCheck, Scope};
 pub use source::{FetchError, FetchErrorKind, PackageRequest, TarballRequest, TarballSource};
 pub use state::{Freshness, StateInputs, is_up_to_date, record_state};

@@ -21,6 +21,7 @@ use crate::link::LinkFailure;
 use crate::lock::ModulesLock;
 use crate::place::{Places, Publisher, Staged};
 use crate::plan::{Action, DiskState, Plan, Shape, Step, is_below};
+use crate::policy::Policy;
 use crate::ran::Ran;
 use crate::recipe::Making;
 use crate::select::{Selection, base_of};
@@ -38,6 +39,8 @@ pub(crate) struct Job {
     pub(crate) places: Arc<Places>,
     /// Locations whose install scripts may run: where there are any, the package gets private copies.
     pub(crate) allowed: FxHashSet<Arc<str>>,
+    /// Whether what is made from a repository is built first.
+    pub(crate) policy: Arc<Policy>,
     /// Which had run when this began, without those that are made anew.
     pub(crate) ran: Ran,
     pub(crate) link_mode: LinkMode,
@@ -60,6 +63,7 @@ impl Job {
             places: &self.places,
             allowed: &self.allowed,
             bundled: &self.bundled,
+            policy: &self.policy,
             link_mode: self.link_mode,
         }
     }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use utoo_lockfile::{Entry, Lockfile};
 use utoo_types::{
-    AllowScripts, Approval, PackageSource, RegistryHosts, ScriptTarget, Spec, SpecContext, SpecKind,
-    registry_tarball,
+    Algorithm, AllowScripts, Approval, Integrity, PackageSource, RegistryHosts, ScriptTarget, Spec,
+    SpecContext, SpecKind, registry_tarball,
 };
 
 use crate::installer::normalized;
@@ -64,6 +64,27 @@ pub enum Verdict {
     Deny(SkipReason),
 }
 
+/// Whether scripts of dependencies are wanted at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InstallScripts {
+    /// Those that the gate lets through.
+    #[default]
+    Wanted,
+    /// None (`ignore-scripts`).
+    Ignored,
+}
+
+/// What becomes of the `prepare` script of a package from a git repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prepare {
+    /// It runs, in a clone, before the package is packed.
+    Run,
+    /// A package that has one is refused: its sources are not the package.
+    Refuse,
+    /// It does not run: the package is what is in its repository. So is all that comes from elsewhere.
+    Skip,
+}
+
 /// Where the bytes of a package come from, as far as its address tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -84,6 +105,11 @@ pub struct Policy {
     pub allow_scripts: AllowScripts,
     /// What of it counts.
     pub gate: ScriptGate,
+    /// Whether scripts are wanted at all. Decides about `prepare`; install scripts run where there is a runner.
+    pub install_scripts: InstallScripts,
+    /// What surrounding installs are preparing, as [`Policy::stamp_of`] has it: a package that needs itself to be built
+    /// gets its sources.
+    pub preparing: Vec<String>,
     /// The hosts of registries that are configured.
     pub registries: RegistryHosts,
     /// Repositories, URLs, files and folders that the project's own package.json files ask for.
@@ -96,6 +122,34 @@ impl Policy {
     /// Whether it could allow any script at all.
     pub(crate) fn allows_any(&self) -> bool {
         self.gate == ScriptGate::Open || !self.allow_scripts.is_empty()
+    }
+
+    /// Whether any package could be prepared.
+    pub fn may_prepare_any(&self) -> bool {
+        self.install_scripts == InstallScripts::Wanted && self.allows_any()
+    }
+
+    /// What becomes of `prepare`, if what is at this `resolved` has it: it runs where install scripts of that very source
+    /// may run.
+    pub fn prepare(&self, resolved: &str) -> Prepare {
+        let is_prepared_outside =
+            || !self.preparing.is_empty() && self.preparing.contains(&Self::stamp_of(resolved));
+        if !is_repository(resolved)
+            || self.install_scripts == InstallScripts::Ignored
+            || is_prepared_outside()
+        {
+            return Prepare::Skip;
+        }
+        let approval = self.allow_scripts.approval(PackageSource::Exotic(resolved));
+        match self.gate == ScriptGate::Open || approval == Approval::Allowed {
+            true => Prepare::Run,
+            false => Prepare::Refuse,
+        }
+    }
+
+    /// How an environment names what is at a `resolved`: the URL may hold what is nobody's business.
+    pub fn stamp_of(resolved: &str) -> String {
+        Integrity::of(Algorithm::Sha256, resolved.as_bytes()).hex()
     }
 
     /// The verdict on the install scripts of a lockfile's entry.
@@ -242,6 +296,11 @@ impl Policy {
             folder.is_some_and(|folder| self.is_own(&folder))
         }
     }
+}
+
+/// Whether a `resolved` is a commit of a git repository.
+pub(crate) fn is_repository(resolved: &str) -> bool {
+    resolved.starts_with("git")
 }
 
 /// What a lockfile entry proves of a package.

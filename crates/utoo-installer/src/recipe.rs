@@ -12,6 +12,7 @@ use crate::bins::command_target;
 use crate::facts::PackageFacts;
 use crate::link::{LinkFailure, Linking, link_package};
 use crate::place::{Places, Staged};
+use crate::policy::Policy;
 use crate::source::PackageRequest;
 use crate::store::StoredPackage;
 use crate::{InstallError, Result};
@@ -25,6 +26,8 @@ pub(crate) struct Making<'a> {
     pub(crate) allowed: &'a FxHashSet<Arc<str>>,
     /// What comes inside a package's tarball, by the package's location.
     pub(crate) bundled: &'a FxHashMap<Arc<str>, Vec<Arc<str>>>,
+    /// Whether what is made from a repository is built first.
+    pub(crate) policy: &'a Policy,
     pub(crate) link_mode: LinkMode,
 }
 
@@ -73,7 +76,8 @@ impl Making<'_> {
             }
         };
         let version = entry.version.clone().unwrap_or_else(|| "".into());
-        Ok(PackageRequest { name, version, resolved, integrity: entry.integrity.clone() })
+        let prepare = self.policy.prepare(&resolved);
+        Ok(PackageRequest { name, version, resolved, integrity: entry.integrity.clone(), prepare })
     }
 
     fn runs_scripts(&self, location: &Arc<str>, facts: &PackageFacts) -> bool {

@@ -269,6 +269,16 @@ fn quoted(argument: &str) -> String {
     format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
+/// Waits for a signal that asks this process to end, and gives its number. From then on these signals end the process no
+/// more by themselves; so it is for the time in which scripts run.
+///
+/// # Errors
+///
+/// Where the signals cannot be listened to.
+pub async fn interruption() -> std::io::Result<i32> {
+    Ok(process::Signals::new()?.next().await)
+}
+
 fn end_of(status: ExitStatus, output: String) -> ScriptEnd {
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);

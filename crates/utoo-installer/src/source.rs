@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use utoo_types::{Integrity, PackageName};
 
+use crate::policy::Prepare;
+
 /// A package that the tree wants: enough to fetch, verify and store it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageRequest {
@@ -18,6 +20,8 @@ pub struct PackageRequest {
     pub resolved: Arc<str>,
     /// What the bytes must be; `None` for sources that promise nothing.
     pub integrity: Option<Integrity>,
+    /// [`crate::Policy::prepare`] of `resolved`: a commit has other contents for each of them, in the store too.
+    pub prepare: Prepare,
 }
 
 impl PackageRequest {
@@ -39,12 +43,14 @@ pub struct TarballRequest {
     pub resolved: Arc<str>,
     /// What is expected; for sources that keep tarballs by content. The installer verifies, not the source.
     pub integrity: Option<Integrity>,
+    /// Whether it is to be built before it is packed.
+    pub prepare: Prepare,
 }
 
 /// A source of tarballs: the registry's HTTP client, a folder of files, a map in a test.
 pub trait TarballSource: Send + Sync + 'static {
     /// Gives the whole compressed tarball. Retries, credentials, redirects and time-outs are the source's business, as
-    /// is packing what is no tarball (git, folders).
+    /// is packing what is no tarball (git, folders), and building what must be built before.
     ///
     /// # Errors
     ///
@@ -62,6 +68,10 @@ pub struct FetchError {
     pub message: String,
     /// Whether asking again might help; decides the exit code.
     pub kind: FetchErrorKind,
+    /// What the user can do about it, if the source knows.
+    pub hint: Option<String>,
+    /// The end of what a build wrote, both streams; else empty.
+    pub output: String,
 }
 
 /// The kinds of [`FetchError`] that callers tell apart.
@@ -77,6 +87,11 @@ pub enum FetchErrorKind {
     RateLimited,
     /// Something on this machine: a file that cannot be read, a missing git.
     Local,
+    /// It had to be built, and that failed.
+    Build {
+        /// What a parent process would exit with.
+        exit_code: i32,
+    },
     /// What was asked for or what came is refused: offline mode, an address that cannot be asked, wrong bytes.
     Precondition,
 }

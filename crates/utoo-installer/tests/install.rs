@@ -317,6 +317,7 @@ async fn prefetched_packages_are_asked_for_once() {
             version: "1.0.0".into(),
             resolved: entry.resolved.clone().unwrap(),
             integrity: entry.integrity.clone(),
+            prepare: utoo_installer::Prepare::Skip,
         });
     }
     let summary = installer.install(InstallRequest::new(locked)).await.unwrap().summary;

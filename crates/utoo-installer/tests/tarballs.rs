@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use serde::Deserialize;
-use utoo_installer::{FileMode, PackageRequest, Store, StoredPackage};
+use utoo_installer::{FileMode, PackageRequest, Prepare, Store, StoredPackage};
 use utoo_types::{Algorithm, Integrity, PackageName};
 
 /// A line of the answers.
@@ -50,6 +50,7 @@ fn request(archive: &[u8]) -> PackageRequest {
         version: Arc::from("1.0.0"),
         resolved: Arc::from("https://registry.example/a/-/a-1.0.0.tgz"),
         integrity: Some(Integrity::of(Algorithm::Sha512, archive)),
+        prepare: Prepare::Skip,
     }
 }
 

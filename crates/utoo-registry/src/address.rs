@@ -89,7 +89,7 @@ pub(crate) fn redact(url: &Url) -> String {
 }
 
 /// Text that may hold URLs (messages of git, of a library) without the user part of any of them.
-pub(crate) fn redact_text(text: &str) -> String {
+pub fn redact_text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("://") {

@@ -13,7 +13,8 @@
 //! 5. **keep**: one writer thread puts it into the store; no job waits for it. [`UnifiedRegistry::flush`] does.
 //!
 //! Folders, `file:` tarballs, remote tarballs and git repositories (module `source`) end in the same manifest type.
-//! [`UnifiedRegistry::fetch_tarball`] brings the tarballs themselves.
+//! [`UnifiedRegistry::fetch_tarball`] brings the tarballs themselves, [`UnifiedRegistry::fetch_git`] a commit, to be packed
+//! as it is or checked out for whoever builds it.
 //!
 //! What this crate never does: remember any document from one job to the next (it holds configuration, connections and
 //! the store's index), decide which version is wanted, write into a project, run a package's scripts, or show a credential: URLs
@@ -32,9 +33,10 @@ mod stats;
 mod store;
 mod tarball;
 
+pub use address::redact_text;
 pub use http::RetryPolicy;
 pub use options::{Clock, DocumentForm, DocumentsChoice, Limits, RegistryOptions, Timeouts};
 pub use registry::UnifiedRegistry;
-pub use source::bundled_in_folder;
+pub use source::{Checkout, FOREIGN_GIT_VARIABLES, GitPackage, bundled_in_folder};
 pub use stats::RegistryStats;
 pub use tarball::TarballRequest;

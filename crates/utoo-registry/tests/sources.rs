@@ -209,7 +209,7 @@ async fn git_gives_the_commit_that_was_meant() {
         let error = source(&registry, &format!("{url}{missing}"), machine.cache()).await.unwrap_err();
         assert_eq!(error.code, code, "{missing}: {error:?}");
     }
-    let bytes = registry.fetch_git(&format!("{url}#{}", commits[0])).await.unwrap();
+    let bytes = registry.fetch_git(&format!("{url}#{}", commits[0])).await.unwrap().pack().await.unwrap();
     let mut archive = tar::Archive::new(&bytes[..]);
     let mut paths = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned());
     assert!(paths.any(|path| path == Path::new("package/package.json")));
@@ -217,17 +217,35 @@ async fn git_gives_the_commit_that_was_meant() {
 }
 
 #[tokio::test]
-async fn git_is_refused_local_folders_and_unbuilt_packages() {
+async fn git_is_refused_local_folders() {
     let machine = Machine::new(NOWHERE);
     let folder = machine.cache().join("repository");
-    repository(&folder, r#""prepare":"touch built""#);
+    repository(&folder, "");
     let url = format!("git+file://{}", folder.display());
     let error = source(&machine.registry(), &url, machine.cache()).await.unwrap_err();
     assert_eq!(error.code, "EGITPROTOCOL");
-    let error = source(&with_files(&machine), &url, machine.cache()).await.unwrap_err();
-    assert_eq!(error.code, "EGITBUILD");
-    assert!(error.message.contains("`prepare`"), "{error}");
-    assert!(!folder.join("built").exists());
+}
+
+#[tokio::test]
+async fn a_checkout_is_a_clone_to_build_in_and_runs_nothing_itself() {
+    let machine = Machine::new(NOWHERE);
+    let folder = machine.cache().join("repository");
+    let commits = repository(&folder, r#""prepare":"touch built""#);
+    let url = format!("git+file://{}#{}", folder.display(), commits[0]);
+    let package = with_files(&machine).fetch_git(&url).await.unwrap();
+    assert_eq!(package.manifest().script("prepare"), Some("touch built"));
+    let checkout = package.check_out().await.unwrap();
+    let clone = checkout.folder().to_owned();
+    assert!(clone.join(".git").is_dir() && clone.join("package.json").is_file());
+    assert!(!clone.join("built").exists() && !folder.join("built").exists());
+    utoo_fs::write_atomic(clone.join("built"), "by the caller").unwrap();
+    let bytes = checkout.pack().await.unwrap();
+    let mut archive = tar::Archive::new(&bytes[..]);
+    let paths = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned());
+    let paths: Vec<_> = paths.collect();
+    assert!(paths.contains(&Path::new("package/built").to_owned()), "{paths:?}");
+    assert!(!paths.iter().any(|path| path.starts_with("package/.git")), "{paths:?}");
+    assert!(!clone.exists());
 }
 
 fn one_version(target: &str) -> Reply {

@@ -8,6 +8,7 @@
 //! 6. the scripts of the project and its workspaces.
 
 mod adapter;
+mod build;
 mod inputs;
 mod node;
 mod refresh;
@@ -36,6 +37,8 @@ use crate::output::{Done, Phase, Progress};
 use crate::script;
 pub(super) use adapter::Guarded;
 use adapter::{Tarballs, WithStore};
+pub(crate) use build::preparing;
+use build::{Builder, unless_interrupted};
 pub(super) use inputs::{Inputs, Unsaved};
 use refresh::Refresh;
 use request::Edits;
@@ -74,10 +77,10 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let only_lock = context.command == Command::Deps || context.config.lock().package_lock_only;
     let dry = context.config.install().dry_run;
     let policy = Arc::new(inputs.policy(context)?);
-    let installer = installer(options(context, &policy, &progress), &registry, &policy);
+    let installer = installer(context, options(context, &policy, &progress), &registry, &policy);
     let ahead = (!only_lock && !dry).then_some(&installer);
     let guarded = Guarded { registry: &registry, policy: &policy };
-    let manifests = WithStore { guarded, installer: &installer };
+    let manifests = WithStore::new(guarded, &installer);
     let started = Instant::now();
     let mut lock = inputs.lock(context)?;
     let refresh = Refresh::asked(&context.command, &mut lock);
@@ -113,7 +116,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         rebuild: Rebuild::Pending,
     };
     drop(project);
-    let built = fill(&installer, request, &progress).await?;
+    let built = fill(&installer, &policy, request, &progress).await?;
     // Before the scripts, as npm: what was resolved is not lost when one of them fails.
     let saved = save::save(context, &inputs, built.tree())?;
     let installed = installer.run_scripts(built).await?;
@@ -144,9 +147,9 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
     let progress = Arc::new(context.output.progress());
     let registry = UnifiedRegistry::from_config(&context.config)?;
     let policy = Arc::new(inputs.policy(context)?);
-    let installer = installer(options(context, &policy, &progress), &registry, &policy);
+    let installer = installer(context, options(context, &policy, &progress), &registry, &policy);
     let guarded = Guarded { registry: &registry, policy: &policy };
-    let manifests = WithStore { guarded, installer: &installer };
+    let manifests = WithStore::new(guarded, &installer);
     let targets = Targets::of(context, &inputs)?;
     let project = inputs.to_project(context, Some(lock), (targets.locations(), Vec::new()))?;
     let asked = (&inputs, &project);
@@ -171,7 +174,7 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
         workspaces: targets.workspaces(&inputs),
         ..InstallRequest::new(tree)
     };
-    let built = fill(&installer, request, &progress).await?;
+    let built = fill(&installer, &policy, request, &progress).await?;
     let installed = installer.run_scripts(built).await?;
     finish(context, (&inputs, Unsaved::Nothing), &installed, &registry)?;
     Ok(summary::installed(context, &policy, &installed, save::Saved::default()))
@@ -195,12 +198,13 @@ fn out_of_sync(differences: Vec<String>) -> CliError {
 /// Fills `node_modules`, up to the scripts.
 pub(super) async fn fill(
     installer: &Installer<Tarballs>,
+    policy: &Policy,
     request: InstallRequest,
     progress: &Progress,
 ) -> CliResult<Built> {
     progress.begin(Phase::Fetching);
     let started = Instant::now();
-    let built = installer.build(request).await?;
+    let built = unless_interrupted(policy, async { Ok(installer.build(request).await?) }).await?;
     let summary = built.summary();
     let made = format!("{} packages", summary.added + summary.changed);
     progress.end(Phase::Linking, started, &made);
@@ -222,11 +226,12 @@ fn finish(
 
 /// An installer that fetches from the registry what the policy permits.
 pub(super) fn installer(
+    context: &Context,
     options: InstallerOptions,
     registry: &UnifiedRegistry,
     policy: &Arc<Policy>,
 ) -> Installer<Tarballs> {
-    let source = Tarballs::new(registry.clone(), Arc::clone(policy));
+    let source = Tarballs::new(registry.clone(), Arc::clone(policy), Builder::new(context, policy));
     Installer::new(options, Arc::new(source))
 }
 

@@ -38,8 +38,8 @@ pub(super) fn rebuild(context: &Context, names: &[String]) -> CliResult<Done> {
         options.omit = Omit::default();
         options.fitness.platform_check = PlatformCheck::Ignore;
         options.fitness.engine_check = EngineCheck::Ignore;
-        let installer = install::installer(options, &registry, &policy);
-        let built = install::fill(&installer, request, &progress).await?;
+        let installer = install::installer(context, options, &registry, &policy);
+        let built = install::fill(&installer, &policy, request, &progress).await?;
         let installed = installer.run_scripts(built).await?;
         registry.flush();
         if was_fresh {

@@ -119,6 +119,7 @@ impl From<InstallError> for CliError {
                 FetchErrorKind::RateLimited => Category::RateLimited,
                 FetchErrorKind::Local => Category::Local,
                 FetchErrorKind::Precondition => Category::Precondition,
+                FetchErrorKind::Build { exit_code } => crate::script::script_failed(exit_code),
             },
             InstallError::Script { exit_code, .. } => crate::script::script_failed(*exit_code),
             InstallError::Interrupted { signal } => crate::script::script_failed(128 + signal),
@@ -136,11 +137,13 @@ impl From<InstallError> for CliError {
             InstallError::Script { output, .. } if !output.is_empty() => {
                 failure.detail("output", output.clone())
             }
-            InstallError::Fetch { source, .. } if source.code == "EFOREIGNSOURCE" => {
-                failure.hint(super::FOREIGN_HINT)
-            }
-            InstallError::Fetch { source, .. } if source.code == "EEXOTICSUBDEP" => {
-                failure.hint(super::EXOTIC_HINT)
+            InstallError::Fetch { source, .. } => {
+                let mut failure = failure;
+                failure.hint = source.hint.clone().map(Into::into);
+                match source.output.is_empty() {
+                    true => failure,
+                    false => failure.detail("output", source.output.clone()),
+                }
             }
             InstallError::UnreviewedScripts { packages } => failure
                 .hint("`utoo approve-scripts` or `utoo deny-scripts` each of them; both know --all")

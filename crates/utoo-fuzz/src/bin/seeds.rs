@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use utoo_installer::{PackageRequest, Store};
+use utoo_installer::{PackageRequest, Prepare, Store};
 use utoo_server::{TarballFile, pack};
 use utoo_types::{Algorithm, Integrity, PackageName, Packument};
 
@@ -94,6 +94,7 @@ fn index(tarball: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
         version: Arc::from("1.0.0"),
         resolved: Arc::from("https://registry.example/a/-/a-1.0.0.tgz"),
         integrity: Some(Integrity::of(Algorithm::Sha512, tarball)),
+        prepare: Prepare::Skip,
     };
     let stored = Store::open(scratch.path()).insert(&request, tarball)?;
     Ok(stored.index.as_bytes().to_vec())

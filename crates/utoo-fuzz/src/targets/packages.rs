@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use utoo_installer::{PackageIndex, PackageRequest, Store};
+use utoo_installer::{PackageIndex, PackageRequest, Prepare, Store};
 use utoo_types::{Algorithm, Integrity, PackageName, Packument};
 
 /// Where a run may write: memory where the system has a folder for that.
@@ -29,6 +29,7 @@ pub(super) fn tarball(bytes: &[u8]) {
         version: Arc::from("1.0.0"),
         resolved: Arc::from("https://registry.example/a/-/a-1.0.0.tgz"),
         integrity: Some(Integrity::of(Algorithm::Sha512, bytes)),
+        prepare: Prepare::Skip,
     };
     let stored = store.insert(&request, bytes);
     let made = files(scratch.path());

@@ -8,7 +8,7 @@ use utoo_lockfile::{Entry, Lockfile};
 
 use super::{Built, InstallRequest, Installed, Installer, Prepared, RestOfRequest, blocking, left_alone};
 use crate::events::{FailedOptional, Stage};
-use crate::gate::{Own, Wanting};
+use crate::gate::{Own, Wanting, prepared};
 use crate::lifecycle::{Ended, Lifecycle, RootScripts, Work, waits_for};
 use crate::make::Job;
 use crate::select::{is_in_modules, label_of};
@@ -43,7 +43,8 @@ impl<S: TarballSource> Installer<S> {
                 events: &options.events,
                 run: 0,
             };
-            let ended = lifecycle.dependencies(&self.work(tree, &wanting.runs)).await;
+            let mut ended = lifecycle.dependencies(&self.work(tree, &wanting.runs)).await;
+            ended.well.extend(prepared(&job, tree, &wanting.runs));
             if let Some(taken_out) = self.settle(&job, &rest, tree, ended).await? {
                 summary.failed_optional = taken_out.failed;
                 summary.left_out = taken_out.left_out;

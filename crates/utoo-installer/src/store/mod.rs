@@ -5,7 +5,8 @@
 //!   sha512/ab/cdef…/            the first byte of the digest in hexadecimal, then the rest
 //!     index                     see `index.rs`
 //!     package/…                 the files, 0644 or 0755
-//!   source/ab/cdef…/            for git: the sha256 of `git+…#<commit>`, which names fixed content without promising bytes
+//!   source/ab/cdef…/            for git: the sha256 of `git+…#<commit>` and of what became of `prepare`: names contents
+//!                               without promising bytes
 //!   tmp/<process>.lock          held while that process lives
 //!   tmp/<process>/<number>/     a package on its way in
 //! ```
@@ -33,6 +34,7 @@ use utoo_types::{Algorithm, Integrity};
 use crate::archive::{self, ArchiveFile};
 use crate::facts::PackageFacts;
 use crate::inflate::Inflater;
+use crate::policy::Prepare;
 use crate::source::PackageRequest;
 use crate::{InstallError, Result, TarballProblem};
 
@@ -74,7 +76,7 @@ impl StoreKey {
     pub fn of(request: &PackageRequest) -> Option<Self> {
         match &request.integrity {
             Some(integrity) => (!integrity.is_ambiguous()).then(|| Self::of_integrity(integrity)),
-            None => Self::of_commit(&request.resolved),
+            None => Self::of_commit(&request.resolved, request.prepare),
         }
     }
 
@@ -82,12 +84,19 @@ impl StoreKey {
         Self { algorithm: integrity.strongest().0.name(), hex: integrity.hex() }
     }
 
-    fn of_commit(resolved: &str) -> Option<Self> {
+    /// What was built, what was found to need no building, and what was taken as it is are three packages: which of them
+    /// somebody else's install left here must not decide what this one gets.
+    fn of_commit(resolved: &str, prepare: Prepare) -> Option<Self> {
+        let made = match prepare {
+            Prepare::Skip => "",
+            Prepare::Run => "\nprepared",
+            Prepare::Refuse => "\nnothing to prepare",
+        };
         let (_, commit) = resolved.strip_prefix("git+")?.rsplit_once('#')?;
         let full = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
         full.then(|| Self {
             algorithm: "source",
-            hex: Integrity::of(Algorithm::Sha256, resolved.as_bytes()).hex(),
+            hex: Integrity::of(Algorithm::Sha256, format!("{resolved}{made}").as_bytes()).hex(),
         })
     }
 }

@@ -98,6 +98,8 @@ impl TarballSource for Registry {
             code: "E404",
             message: format!("{} is not there", request.resolved),
             kind: FetchErrorKind::NotFound,
+            hint: None,
+            output: String::new(),
         })
     }
 }

@@ -4,7 +4,9 @@
 //! 2. **fetch**: that commit alone into a bare repository in a temporary folder, or everything where the server hands
 //!    out no single commits;
 //! 3. **read**: `package.json` straight out of the commit. There is no work tree: nothing of a repository is checked
-//!    out, so that no hook, filter or link of it can act.
+//!    out, so that no hook, filter or link of it can act;
+//! 4. **pack**: the commit's files; or, for a package that is to be built, a clone that is checked out without hooks
+//!    and filters, built by the caller, and packed then (`commit.rs`).
 //!
 //! What git is told: its own options only before `--`; only the protocols of [`RegistryOptions::git_protocols`]
 //! (never `ext::`, and no `file:` unless asked for); no prompt; no hooks; no environment that points at a
@@ -16,21 +18,20 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tempfile::TempDir;
 use tokio::process::Command;
 use utoo_resolver::{ErrorCategory, RegistryError, SourceManifest};
 use utoo_types::{GitSpec, Host, Hosted, Manifest, Range, Selector, Spec, Version};
 
+use super::commit::{GitPackage, repository};
 use super::manifest::{Beside, SourcePackage};
 use crate::address::redact_text;
-use crate::decode::off_runtime;
 use crate::failure::Failure;
 use crate::http::Retry;
 use crate::registry::UnifiedRegistry;
 
 /// Variables by which a caller's git (a hook, say) would point ours at its own repository.
-const FOREIGN: [&str; 9] = [
+pub const FOREIGN_GIT_VARIABLES: [&str; 9] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -41,18 +42,19 @@ const FOREIGN: [&str; 9] = [
     "GIT_PREFIX",
     "GIT_EXTERNAL_DIFF",
 ];
-/// Scripts that must run before a package can be packed.
-const BUILD_SCRIPTS: [&str; 2] = ["prepare", "prepack"];
-/// Attributes of a repository that would change what is archived.
-const NO_EXPORT: &str = "* -export-ignore -export-subst\n";
 /// Lines of git's complaint that an error shows.
 const SHOWN_LINES: usize = 6;
 
 /// 40 (or, for SHA-256 repositories, 64) lower-case hexadecimal digits: nothing else reaches git as a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Commit(String);
+pub(super) struct Commit(String);
 
 impl Commit {
+    /// Its digits.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let digits = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         digits.then(|| Self(text.to_ascii_lowercase()))
@@ -67,21 +69,17 @@ impl UnifiedRegistry {
                 format!("{shown}: packages in a folder of a repository (#path:) are not supported yet");
             return Err(RegistryError::new("EGITSUBDIRECTORY", ErrorCategory::Precondition, message));
         }
-        let (repository, commit) = self.git_fetch(&shown, &self.urls(git)?, &git.selector).await?;
-        let manifest = self.git_manifest(repository.path(), &commit, &shown).await?;
-        self.refuse_build(&manifest, &shown)?;
-        let resolved = resolved(spec, git, &commit);
-        Ok(SourceManifest { manifest: Arc::new(manifest), resolved, integrity: None })
+        let package = self.git_package(git, shown).await?;
+        let resolved = resolved(spec, git, &package.commit);
+        Ok(SourceManifest { manifest: package.manifest, resolved, integrity: None })
     }
 
-    /// The files of a commit as a tarball (not compressed, below `package/`), from what `resolved` of a lockfile says:
-    /// `git+ssh://git@host/user/project.git#<commit>`. It holds what `npm pack` would take: `files`, `.npmignore` and
-    /// `.gitignore` count, and a repository's `.gitattributes` do not.
+    /// The package at a commit, by what `resolved` of a lockfile says: `git+ssh://git@host/user/project.git#<commit>`.
+    /// Nothing of it runs here: whether it needs its `prepare` script to be whole is for the caller to see.
     ///
     /// # Errors
-    /// `EINVALIDSPEC` when it is no such thing, `EGITBUILD` when the package must be built first; else as for a
-    /// manifest.
-    pub async fn fetch_git(&self, resolved: &str) -> Result<Bytes, RegistryError> {
+    /// `EINVALIDSPEC` when it is no such thing; else as for a manifest.
+    pub async fn fetch_git(&self, resolved: &str) -> Result<GitPackage, RegistryError> {
         let shown = redact_text(resolved);
         let invalid = || {
             let message = format!("{shown} is no git repository with a commit");
@@ -93,21 +91,13 @@ impl UnifiedRegistry {
         if !matches!(&git.selector, Selector::Committish(text) if Commit::parse(text).is_some()) {
             return Err(invalid());
         }
-        let (repository, commit) = self.git_fetch(&shown, &self.urls(git)?, &git.selector).await?;
-        let manifest = self.git_manifest(repository.path(), &commit, &shown).await?;
-        self.refuse_build(&manifest, &shown)?;
-        let arguments = ["archive", "--format=tar", "--prefix=package/", &commit.0];
-        // npm packs a clone, in which nothing is left out of an archive.
-        let unreadable = |error: String| {
-            RegistryError::new("EIO", ErrorCategory::Local, format!("{shown} cannot be packed"))
-                .caused_by(error)
-        };
-        utoo_fs::write_atomic(repository.path().join("info/attributes"), NO_EXPORT)
-            .map_err(|error| unreadable(error.to_string()))?;
-        let output =
-            self.run_git(Some(repository.path()), &arguments, &shown).await.map_err(|error| *error.error)?;
-        let packed = off_runtime(move || super::pack::pack_archive(&output.stdout)).await?;
-        packed.map(Bytes::from).map_err(|error| unreadable(error.to_string()))
+        self.git_package(git, shown).await
+    }
+
+    async fn git_package(&self, git: &GitSpec, shown: String) -> Result<GitPackage, RegistryError> {
+        let (folder, commit) = self.git_fetch(&shown, &self.urls(git)?, &git.selector).await?;
+        let manifest = Arc::new(self.git_manifest(&repository(&folder), &commit, &shown).await?);
+        Ok(GitPackage { registry: self.clone(), folder, commit, manifest, shown })
     }
 
     /// Where a repository may be fetched from, in npm's order: a known host by https, then by ssh, unless the URL has
@@ -163,7 +153,7 @@ impl UnifiedRegistry {
             let message = "a temporary folder cannot be made";
             RegistryError::new("EIO", ErrorCategory::Local, message).caused_by(error.to_string())
         })?;
-        let repository = folder.path();
+        let repository = &*repository(&folder);
         let known = self.resolve_remote(shown, url, selector).await?;
         self.run_git(None, &["init", "--quiet", "--bare", "--", &repository.to_string_lossy()], shown)
             .await?;
@@ -237,26 +227,22 @@ impl UnifiedRegistry {
         SourcePackage { json: &json.stdout, beside, paths: &[] }.manifest(&format!("{shown}: package.json"))
     }
 
-    /// npm builds such a package in a clone before it packs it. Until that is done here, installing the sources as if
-    /// they were the package would be wrong in silence.
-    fn refuse_build(&self, manifest: &Manifest, shown: &str) -> Result<(), RegistryError> {
-        let script = BUILD_SCRIPTS.iter().find(|script| manifest.script(script).is_some());
-        match script {
-            Some(script) if !self.inner.options.config.scripts().ignore_scripts => {
-                let message =
-                    format!("{shown} must be built by its `{script}` script, which is not supported yet");
-                Err(RegistryError::new("EGITBUILD", ErrorCategory::Precondition, message)
-                    .hint("with --ignore-scripts its files are installed as they are in the repository"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    async fn run_git(
+    pub(super) async fn run_git(
         &self,
         repository: Option<&Path>,
         arguments: &[&str],
         shown: &str,
+    ) -> Result<Output, Failure> {
+        self.run_git_with(repository, arguments, shown, &[]).await
+    }
+
+    /// [`UnifiedRegistry::run_git`] with more of an environment.
+    pub(super) async fn run_git_with(
+        &self,
+        repository: Option<&Path>,
+        arguments: &[&str],
+        shown: &str,
+        environment: &[(&str, &str)],
     ) -> Result<Output, Failure> {
         let mut command = Command::new("git");
         if let Some(repository) = repository {
@@ -264,10 +250,11 @@ impl UnifiedRegistry {
         }
         command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"]);
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-        for variable in FOREIGN {
+        for variable in FOREIGN_GIT_VARIABLES {
             command.env_remove(variable);
         }
         command
+            .envs(environment.iter().copied())
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ALLOW_PROTOCOL", self.inner.options.git_protocols.join(":"))
             .env("LC_ALL", "C");

@@ -4,6 +4,7 @@
 //! identifies it: `file:` and the path from the project, the tarball's URL, or
 //! `git+ssh://…#<commit>`. Nothing is remembered: the same spec asked twice is read twice.
 
+mod commit;
 mod folder;
 mod git;
 mod manifest;
@@ -23,6 +24,8 @@ use crate::decode::off_runtime;
 use crate::registry::UnifiedRegistry;
 use crate::tarball::TarballRequest;
 
+pub use commit::{Checkout, GitPackage};
+pub use git::FOREIGN_GIT_VARIABLES;
 use manifest::{Beside, SourcePackage};
 use tarball::{BundledFiles, Found};
 

@@ -2,29 +2,34 @@
 //! tarballs bring along.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use utoo_installer::{
-    FetchError, FetchErrorKind, Installer, Origin, PackageRequest, Policy, TarballRequest, TarballSource,
+    FetchError, FetchErrorKind, InstallError, Installer, Origin, PackageRequest, Policy, Prepare,
+    TarballRequest, TarballSource,
 };
 use utoo_registry::{UnifiedRegistry, bundled_in_folder};
 use utoo_resolver::{
-    Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError,
+    Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, ResolveError,
+    SourceManifest,
 };
 use utoo_types::{Algorithm, Dist, Integrity, PackageName};
 
-use crate::error::{EXOTIC_HINT, FOREIGN_HINT};
+use super::build::{self, Builder};
+use crate::error::{CliError, EXOTIC_HINT, FOREIGN_HINT};
 
 /// Tarballs from wherever `resolved` says.
 pub(in crate::commands) struct Tarballs {
     registry: UnifiedRegistry,
     policy: Arc<Policy>,
+    /// Where the policy allows anything to be built.
+    builder: Option<Builder>,
 }
 
 impl Tarballs {
-    pub(super) fn new(registry: UnifiedRegistry, policy: Arc<Policy>) -> Self {
-        Self { registry, policy }
+    pub(super) fn new(registry: UnifiedRegistry, policy: Arc<Policy>, builder: Option<Builder>) -> Self {
+        Self { registry, policy, builder }
     }
 }
 
@@ -36,7 +41,7 @@ impl TarballSource for Tarballs {
         let fetched = if let Some(path) = request.resolved.strip_prefix("file:") {
             self.registry.fetch_file(Path::new(path)).await
         } else if request.resolved.starts_with("git") {
-            self.registry.fetch_git(&request.resolved).await
+            return self.fetch_git(request).await;
         } else {
             self.fetch_tarball(request).await
         };
@@ -45,11 +50,25 @@ impl TarballSource for Tarballs {
 }
 
 impl Tarballs {
+    /// A package from a repository: as it is there, or built before, where its own `prepare` has to and may run.
+    async fn fetch_git(&self, request: &TarballRequest) -> Result<Bytes, FetchError> {
+        let fetched = self.registry.fetch_git(&request.resolved).await;
+        let package = fetched.map_err(|error| fetch_error(&error))?;
+        let refused = build::refuse_unbuilt(&self.policy, package.manifest(), &request.resolved);
+        refused.map_err(|error| fetch_error(&error))?;
+        match &self.builder {
+            Some(builder) if request.prepare == Prepare::Run && build::needs_build(package.manifest()) => {
+                builder.build(package, request).await
+            }
+            _ => package.pack().await.map_err(|error| fetch_error(&error)),
+        }
+    }
+
     /// A tarball whose address is not known (`npm:`) is the one of the registry's document. One that comes without an
     /// integrity (the lockfile lost it, or never had it), with a weak one, or from a host that nobody configured is held
     /// to that in the document, before anyone gets to see it; npm takes such a tarball unseen.
     async fn fetch_tarball(&self, request: &TarballRequest) -> Result<Bytes, RegistryError> {
-        let TarballRequest { name, resolved, integrity } = request;
+        let TarballRequest { name, resolved, integrity, .. } = request;
         let is_foreign = self.policy.origin(resolved) == Origin::Foreign;
         let version =
             resolved.strip_prefix("npm:").and_then(|spec| spec.rsplit_once('@')).map(|(_, version)| version);
@@ -122,7 +141,8 @@ fn file_of(url: &str) -> &str {
     url.rsplit_once("/-/").map_or(url, |(_, file)| file)
 }
 
-/// The registry, but for what only a dependency asks for and is in none: nobody goes there.
+/// The registry, but for what only a dependency asks for and is in none: nobody goes there; and for packages that must be
+/// built and may not: they are refused before anything is written.
 pub(in crate::commands) struct Guarded<'a> {
     pub(in crate::commands) registry: &'a UnifiedRegistry,
     pub(in crate::commands) policy: &'a Policy,
@@ -136,16 +156,27 @@ impl Registry for Guarded<'_> {
     async fn execute(&self, job: ManifestJob) -> Result<ManifestJobDone, RegistryError> {
         match &job {
             ManifestJob::Source { spec } if !self.policy.permits_spec(spec) => Err(exotic(spec.raw())),
-            _ => self.registry.execute(job).await,
+            _ => {
+                let done = self.registry.execute(job).await?;
+                if let ManifestJobDone::Source(found) = &done {
+                    build::refuse_unbuilt(self.policy, &found.manifest, &found.resolved)?;
+                }
+                Ok(done)
+            }
         }
     }
 }
 
-/// [`Guarded`], but for bundled dependencies: the tarball that brings them is installed sooner or later, so it goes into
-/// the store at once and is read there. It is downloaded once, and by a later resolve not at all.
+/// [`Guarded`], but for what goes into the store at once, since it is installed sooner or later.
+///
+/// - Tarballs with bundled dependencies are read there. They are downloaded once, and by a later resolve not at all.
+/// - Packages from repositories that must be built are built before they are placed, as npm does it: an optional one
+///   whose build fails is in no tree.
 pub(super) struct WithStore<'a> {
-    pub(super) guarded: Guarded<'a>,
-    pub(super) installer: &'a Installer<Tarballs>,
+    guarded: Guarded<'a>,
+    installer: &'a Installer<Tarballs>,
+    /// What the resolver knows of only the first line.
+    failed_builds: Mutex<Vec<InstallError>>,
 }
 
 impl Registry for WithStore<'_> {
@@ -160,17 +191,60 @@ impl Registry for WithStore<'_> {
                 version: "".into(),
                 resolved: resolved.clone(),
                 integrity: integrity.clone(),
+                prepare: self.policy().prepare(resolved),
             };
             if let Some(bundled) = self.bundled(request).await {
                 return Ok(ManifestJobDone::Bundle(bundled));
             }
         }
         // Also where the store cannot be used: the registry reads the tarball itself, or says what is wrong with it.
-        self.guarded.execute(job).await
+        let done = self.guarded.execute(job).await?;
+        if let ManifestJobDone::Source(found) = &done {
+            self.build(found).await?;
+        }
+        Ok(done)
     }
 }
 
-impl WithStore<'_> {
+impl<'a> WithStore<'a> {
+    pub(super) fn new(guarded: Guarded<'a>, installer: &'a Installer<Tarballs>) -> Self {
+        Self { guarded, installer, failed_builds: Mutex::default() }
+    }
+
+    pub(super) fn policy(&self) -> &'a Policy {
+        self.guarded.policy
+    }
+
+    /// The resolver's error, with what a failed build has to say.
+    pub(super) fn explain(&self, error: ResolveError) -> CliError {
+        let failure = CliError::from(error);
+        let mut builds = self.failed_builds.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(at) = builds.iter().position(|build| build.to_string() == failure.message) else {
+            return failure;
+        };
+        let mut explained = CliError::from(builds.swap_remove(at));
+        explained.required_by = failure.required_by;
+        explained
+    }
+
+    async fn build(&self, found: &SourceManifest) -> Result<(), RegistryError> {
+        let prepare = self.policy().prepare(&found.resolved);
+        if prepare != Prepare::Run || !build::needs_build(&found.manifest) {
+            return Ok(());
+        }
+        let request = PackageRequest {
+            name: found.manifest.name.clone(),
+            version: found.manifest.raw_version.clone(),
+            resolved: found.resolved.clone(),
+            integrity: None,
+            prepare,
+        };
+        let Err(error) = self.installer.obtain(request).await else { return Ok(()) };
+        let failure = RegistryError::new(error.code(), ErrorCategory::Precondition, error.to_string());
+        self.failed_builds.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+        Err(failure)
+    }
+
     async fn bundled(&self, request: PackageRequest) -> Option<Arc<[Bundled]>> {
         let stored = self.installer.obtain(request).await.ok()?;
         let read = tokio::task::spawn_blocking(move || {
@@ -186,7 +260,7 @@ fn exotic(source: &str) -> RegistryError {
     RegistryError::new("EEXOTICSUBDEP", ErrorCategory::Precondition, message).hint(EXOTIC_HINT)
 }
 
-fn fetch_error(error: &RegistryError) -> FetchError {
+pub(super) fn fetch_error(error: &RegistryError) -> FetchError {
     let kind = match error.category {
         ErrorCategory::Transient => FetchErrorKind::Transient,
         ErrorCategory::Auth => FetchErrorKind::Auth,
@@ -196,5 +270,6 @@ fn fetch_error(error: &RegistryError) -> FetchError {
         ErrorCategory::Local => FetchErrorKind::Local,
     };
     let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
-    FetchError { code: error.code, message: format!("{error}{causes}"), kind }
+    let message = format!("{error}{causes}");
+    FetchError { code: error.code, message, kind, hint: error.hint.clone(), output: String::new() }
 }

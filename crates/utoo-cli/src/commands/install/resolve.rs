@@ -12,6 +12,7 @@ use utoo_resolver::{
 use utoo_types::{Engines, PickOptions, Platform, Platforms, Version};
 
 use super::adapter::{Tarballs, WithStore};
+use super::build::unless_interrupted;
 use super::inputs::Inputs;
 use super::node;
 use super::refresh::Refresh;
@@ -34,7 +35,7 @@ pub(super) async fn resolve(
 ) -> CliResult<(Resolution, ManifestCache)> {
     if let Some(lock) = &project.lock {
         // Before anything is asked for: a lockfile may come from anybody.
-        let policy = registry.guarded.policy;
+        let policy = registry.policy();
         policy.check_locations(lock)?;
         let settings = context.config.workspaces();
         let is_about_all = settings.all.is_none() && settings.selected.is_empty();
@@ -50,6 +51,7 @@ pub(super) async fn resolve(
     let started = Instant::now();
     progress.begin(Phase::Resolving);
     let mut cache = ManifestCache::new();
+    let policy = registry.policy();
     let resolution =
         utoo_resolver::resolve_with(project, registry, &options, &mut cache, |event| match event {
             ResolveEvent::Wanted(_) => progress.add_total(1),
@@ -57,27 +59,33 @@ pub(super) async fn resolve(
             ResolveEvent::Chosen(chosen) => {
                 if let Some(installer) = installer {
                     let version = chosen.manifest.raw_version.clone();
+                    let prepare = policy.prepare(&chosen.resolved);
                     let request = PackageRequest {
                         name: chosen.name,
                         version,
                         resolved: chosen.resolved,
                         integrity: chosen.integrity,
+                        prepare,
                     };
                     installer.prefetch_chosen(&chosen.manifest, request);
                 }
             }
         })
-        .instrument(debug_span!("resolve"))
-        .await;
+        .instrument(debug_span!("resolve"));
+    let resolution =
+        unless_interrupted(policy, async { Ok(resolution.await) }).await.inspect_err(|_| progress.clear())?;
     let resolution = match resolution {
         Err(ResolveError::PeerConflict(conflict)) => {
             let search = conflict::search((project, &options), registry, &mut cache, &conflict).await;
             progress.clear();
             return Err(conflict::failure(inputs, &conflict, search));
         }
-        resolution => resolution.inspect_err(|_| progress.clear())?,
+        resolution => resolution.map_err(|error| {
+            progress.clear();
+            registry.explain(error)
+        })?,
     };
-    registry.guarded.policy.check_lockfile(&resolution.lockfile).inspect_err(|_| progress.clear())?;
+    registry.policy().check_lockfile(&resolution.lockfile).inspect_err(|_| progress.clear())?;
     progress.end(Phase::Resolving, started, &plural(super::count(&resolution.lockfile), "package"));
     progress.clear();
     context.output.timed("resolve", started.elapsed());
