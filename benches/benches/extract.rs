@@ -4,7 +4,7 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use utoo_benches::corpus::{Tarball, tarballs};
-use utoo_installer::{PackageRequest, Store};
+use utoo_installer::{PackageRequest, Prepare, Store};
 use utoo_types::{Algorithm, Integrity, PackageName};
 
 #[global_allocator]
@@ -16,6 +16,7 @@ fn request(tarball: &Tarball) -> PackageRequest {
         version: tarball.version.as_str().into(),
         resolved: format!("https://registry.example/{}/-/x-{}.tgz", tarball.name, tarball.version).into(),
         integrity: Some(Integrity::of(Algorithm::Sha512, &tarball.bytes)),
+        prepare: Prepare::Skip,
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 use tempfile::TempDir;
 use utoo_benches::corpus::{Tarball, tarballs};
 use utoo_installer::{
-    FetchError, FetchErrorKind, InstallRequest, Installer, InstallerOptions, PackageRequest, Store,
+    FetchError, FetchErrorKind, InstallRequest, Installer, InstallerOptions, PackageRequest, Prepare, Store,
     TarballRequest, TarballSource,
 };
 use utoo_lockfile::Lockfile;
@@ -26,7 +26,7 @@ struct Nothing;
 impl TarballSource for Nothing {
     async fn fetch(&self, request: &TarballRequest) -> Result<Bytes, FetchError> {
         let message = format!("{} is not in the store", request.name);
-        Err(FetchError { code: "ENOTCACHED", message, kind: FetchErrorKind::Local })
+        Err(FetchError::new("ENOTCACHED", message, FetchErrorKind::Local))
     }
 }
 
@@ -41,6 +41,7 @@ fn fill(store: &Store, tarballs: &[Tarball]) {
             version: tarball.version.as_str().into(),
             resolved: resolved(tarball).into(),
             integrity: Some(Integrity::of(Algorithm::Sha512, &tarball.bytes)),
+            prepare: Prepare::Skip,
         };
         store.insert(&request, &tarball.bytes).unwrap();
     }

@@ -74,6 +74,13 @@ pub struct FetchError {
     pub output: String,
 }
 
+impl FetchError {
+    /// One without a hint, and that no build has anything to say of.
+    pub fn new(code: &'static str, message: impl Into<String>, kind: FetchErrorKind) -> Self {
+        Self { code, message: message.into(), kind, hint: None, output: String::new() }
+    }
+}
+
 /// The kinds of [`FetchError`] that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FetchErrorKind {

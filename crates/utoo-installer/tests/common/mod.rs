@@ -94,13 +94,9 @@ impl Registry {
 impl TarballSource for Registry {
     async fn fetch(&self, request: &TarballRequest) -> Result<Bytes, FetchError> {
         self.requests.lock().unwrap().push(request.resolved.to_string());
-        self.tarballs.lock().unwrap().get(&*request.resolved).cloned().ok_or_else(|| FetchError {
-            code: "E404",
-            message: format!("{} is not there", request.resolved),
-            kind: FetchErrorKind::NotFound,
-            hint: None,
-            output: String::new(),
-        })
+        let found = self.tarballs.lock().unwrap().get(&*request.resolved).cloned();
+        let message = format!("{} is not there", request.resolved);
+        found.ok_or_else(|| FetchError::new("E404", message, FetchErrorKind::NotFound))
     }
 }
 

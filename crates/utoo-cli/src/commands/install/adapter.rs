@@ -271,5 +271,5 @@ pub(super) fn fetch_error(error: &RegistryError) -> FetchError {
     };
     let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
     let message = format!("{error}{causes}");
-    FetchError { code: error.code, message, kind, hint: error.hint.clone(), output: String::new() }
+    FetchError { hint: error.hint.clone(), ..FetchError::new(error.code, message, kind) }
 }

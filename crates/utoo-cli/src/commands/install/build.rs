@@ -128,7 +128,7 @@ impl Builder {
                 request.name, end.outcome
             );
             let kind = FetchErrorKind::Build { exit_code: end.exit_code };
-            return Err(FetchError { code: "ELIFECYCLE", message, kind, hint: None, output: end.output });
+            return Err(FetchError { output: end.output, ..FetchError::new("ELIFECYCLE", message, kind) });
         }
         checkout.pack().await.map_err(|error| fetch_error(&error))
     }
@@ -161,7 +161,7 @@ fn not_run(error: &InstallError) -> FetchError {
         InstallError::Interrupted { signal } => FetchErrorKind::Build { exit_code: 128 + signal },
         _ => FetchErrorKind::Local,
     };
-    FetchError { code: error.code(), message: error.to_string(), kind, hint: None, output: String::new() }
+    FetchError::new(error.code(), error.to_string(), kind)
 }
 
 /// Does work in which packages may be built, until it is done or a signal tells this process to end: once builds listen
