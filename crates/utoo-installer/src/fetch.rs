@@ -9,7 +9,7 @@
 //! that is inflated alone among them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -19,6 +19,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot};
 use tracing::{Instrument as _, debug_span};
 use utoo_types::Integrity;
 
+use crate::door::Door;
 use crate::events::{EventSink, InstallEvent};
 use crate::inflate::{LARGE, stated_size};
 use crate::source::{PackageRequest, TarballRequest, TarballSource};
@@ -70,14 +71,8 @@ struct Inner<S> {
     bytes: AtomicU64,
     events: EventSink,
     tasks: Mutex<FxHashMap<TaskKey, Task>>,
-    /// Whether packages may still be unpacked; read-locked by those who do.
-    gate: RwLock<Gate>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Gate {
-    Open,
-    Closed,
+    /// Inside are packages that are being unpacked.
+    door: Door,
 }
 
 /// What makes two requests one: the content where it is known, else the place and what is demanded of it.
@@ -117,7 +112,7 @@ impl<S> Downloads<S> {
     /// Waits for what is being unpacked, lets nothing more in, and takes this process's folder out of the store: after an
     /// error, downloads are still under way when the process ends.
     pub(crate) fn close(&self) {
-        *self.shared.gate.write().unwrap_or_else(PoisonError::into_inner) = Gate::Closed;
+        self.shared.door.close();
         self.shared.store.end_session();
     }
 }
@@ -128,7 +123,7 @@ impl<S: TarballSource> Downloads<S> {
         let inflated = Semaphore::new(kibibytes(limits.inflated_bytes) as usize);
         let (held, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
         let released = Notify::new();
-        let (tasks, gate) = (Mutex::default(), RwLock::new(Gate::Open));
+        let (tasks, door) = (Mutex::default(), Door::default());
         Self {
             shared: Arc::new(Inner {
                 source,
@@ -141,7 +136,7 @@ impl<S: TarballSource> Downloads<S> {
                 bytes,
                 events,
                 tasks,
-                gate,
+                door,
             }),
         }
     }
@@ -229,11 +224,10 @@ impl<S: TarballSource> Inner<S> {
     }
 
     fn unpack(&self, request: &PackageRequest, body: &[u8]) -> Result<StoredPackage> {
-        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        match *gate {
-            Gate::Open => self.store.insert(request, body),
-            Gate::Closed => Err(InstallError::Cancelled { package: request.label() }),
-        }
+        let Some(_inside) = self.door.enter() else {
+            return Err(InstallError::Cancelled { package: request.label() });
+        };
+        self.store.insert(request, body)
     }
 
     /// Fetches a body, which counts as held from then on.

@@ -26,6 +26,7 @@ mod ahead;
 mod archive;
 mod bins;
 mod disk;
+mod door;
 mod error;
 mod events;
 mod facts;
