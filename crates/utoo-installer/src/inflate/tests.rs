@@ -27,6 +27,24 @@ fn one_member_many_members_and_none() {
 }
 
 #[test]
+fn three_bytes_by_chance_are_no_second_member_and_a_real_one_is_not_missed() {
+    let mut inflater = Inflater::new();
+    let content = [&GZIP_MAGIC[..], b" stored as it is ", &GZIP_MAGIC].concat();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(&content).unwrap();
+    let stored = encoder.finish().unwrap();
+    assert_eq!(inflater.whole(&stored, BOMB_FLOOR), Some(content.len()));
+    assert_eq!(inflater.inflate(&stored).unwrap(), content);
+    // The last size is that of the first member, too, and so is the checksum.
+    let twice = stored.repeat(2);
+    assert_eq!(inflater.whole(&twice, BOMB_FLOOR), None);
+    assert_eq!(inflater.inflate(&twice).unwrap(), content.repeat(2));
+    let size = &stored[stored.len() - 4..];
+    let rubbish = [&stored, &b"rubbish"[..], size].concat();
+    assert!(matches!(inflater.inflate(&rubbish), Err(TarballProblem::Compression(_))));
+}
+
+#[test]
 fn a_wrong_size_field_is_an_error_and_a_cut_stream_too() {
     let mut inflater = Inflater::new();
     let good = gzip(&b"0123456789".repeat(500));
