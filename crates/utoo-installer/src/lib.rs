@@ -6,8 +6,9 @@
 //!    where nothing is installed, what a lockfile lists is made before the resolver has checked it;
 //! 2. **plan** (`select`, `disk`, `plan`): the tree, less what is omitted or does not run here, against what is on disk;
 //!    the middle of it is a pure function that gives a list of steps;
-//! 3. **make** (`archive`, `inflate`, `store`, `link`, `make`): verify, inflate, unpack into the content store, and link
-//!    from there into a staging folder inside `node_modules`; each package on its own, none waits for another;
+//! 3. **make** (`archive`, `inflate`, `store`, `recipe`, `link`, `make`): verify, inflate, unpack into the content store,
+//!    and link from there into a staging folder inside `node_modules`; each package on its own, none waits for another
+//!    (`door`: but the end of an install waits for what is being unpacked);
 //! 4. **publish** (`place`): each finished package is renamed to its place, what is in the way or not wanted is renamed
 //!    away and removed;
 //! 5. **bins**: commands are linked into `node_modules/.bin`;
@@ -62,6 +63,7 @@ pub use installer::{
 pub use lifecycle::{RootScripts, install_scripts};
 pub use policy::{
     ExoticSubdeps, InstallScripts, Origin, Policy, Prepare, ScriptGate, SkipReason, Verdict, exotic_specs,
+    is_repository,
 };
 pub use scripts::{
     KEPT_OUTPUT, NodeGyp, ScriptCall, ScriptEnd, ScriptOutput, ScriptRunner, ScriptSetup, interruption,

@@ -298,8 +298,9 @@ impl Policy {
     }
 }
 
-/// Whether a `resolved` is a commit of a git repository.
-pub(crate) fn is_repository(resolved: &str) -> bool {
+/// Whether a `resolved`, as lockfiles have it, is a commit of a git repository (`git+https:`, `git+ssh:`, `git:`), and not the URL of
+/// a tarball.
+pub fn is_repository(resolved: &str) -> bool {
     resolved.starts_with("git")
 }
 

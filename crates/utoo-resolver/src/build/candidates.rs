@@ -36,10 +36,11 @@ impl Builder<'_> {
             .collect();
         let mut missing = false;
         while let Some((name, want)) = next.pop() {
+            if !seen.insert((name, want)) {
+                continue;
+            }
             let linked = self.linked_workspace(name);
-            if !seen.insert((name, want))
-                || linked.is_some_and(|link| self.tree.satisfies_want(link, want, node))
-            {
+            if linked.is_some_and(|link| self.tree.satisfies_want(link, want, node)) {
                 continue;
             }
             match self.find(name, want, cache) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use utoo_installer::{
     FetchError, FetchErrorKind, InstallError, Installer, Origin, PackageRequest, Policy, Prepare,
-    TarballRequest, TarballSource,
+    TarballRequest, TarballSource, is_repository,
 };
 use utoo_registry::{UnifiedRegistry, bundled_in_folder};
 use utoo_resolver::{
@@ -40,7 +40,7 @@ impl TarballSource for Tarballs {
         }
         let fetched = if let Some(path) = request.resolved.strip_prefix("file:") {
             self.registry.fetch_file(Path::new(path)).await
-        } else if request.resolved.starts_with("git") {
+        } else if is_repository(&request.resolved) {
             return self.fetch_git(request).await;
         } else {
             self.fetch_tarball(request).await
