@@ -9,7 +9,7 @@ use utoo_lockfile::{
     Entry, LocationKind, Lockfile, ancestors, name_of_location, nested_location, validate_location,
 };
 use utoo_types::{
-    Engines, Omit, Platform, PlatformList, PlatformLists, PlatformMismatch, Platforms, WantedBy,
+    EngineMismatch, Engines, Omit, Platform, PlatformList, PlatformLists, PlatformMismatch, Platforms, WantedBy,
 };
 
 use crate::{InstallError, Result};
@@ -32,6 +32,8 @@ pub enum EngineCheck {
     Ignore,
     /// Refuse the install: `EBADENGINE` (`--engine-strict`).
     Enforce,
+    /// The same, but any node will do (`--engine-strict --force`).
+    EnforceNpm,
 }
 
 /// What packages are held to.
@@ -177,12 +179,12 @@ fn failing(tree: &Lockfile, omit: Omit, fitness: &Fitness) -> Result<FxHashSet<A
             continue;
         }
         let platform = check_platform(entry, fitness.platforms.of(entry.optional));
-        let engine = fitness.engines.check_value(entry.engines.as_ref());
+        let engine = check_engines(entry, fitness);
         let package = || label_of(location, entry);
         match (platform, engine) {
             (Ok(()), Ok(())) => {}
             _ if entry.optional => _ = failing.insert(location.clone()),
-            (_, Err(mismatch)) if fitness.engine_check == EngineCheck::Enforce => {
+            (_, Err(mismatch)) if fitness.engine_check != EngineCheck::Ignore => {
                 return Err(InstallError::Engine { package: package(), mismatch });
             }
             (Err(mismatch), _) if fitness.platform_check == PlatformCheck::Enforce => {
@@ -192,6 +194,14 @@ fn failing(tree: &Lockfile, omit: Omit, fitness: &Fitness) -> Result<FxHashSet<A
         }
     }
     Ok(failing)
+}
+
+/// Force is for what is required: optional packages for another node are left out all the same.
+fn check_engines(entry: &Entry, fitness: &Fitness) -> Result<(), EngineMismatch> {
+    let any_node = Engines { node: None, npm: fitness.engines.npm.clone() };
+    let forced = fitness.engine_check == EngineCheck::EnforceNpm && !entry.optional;
+    let engines = if forced { &any_node } else { &fitness.engines };
+    engines.check_value(entry.engines.as_ref())
 }
 
 fn check_platform(entry: &Entry, platform: &Platform) -> Result<(), PlatformMismatch> {

@@ -27,7 +27,7 @@ pub(crate) fn check_platforms(
         if options.omit.leaves_out(wanted_by(builder.tree.node(node).flags)) {
             continue;
         }
-        if let Some(mismatch) = engine.filter(|_| options.conflicts != Conflicts::Force) {
+        if let Some(mismatch) = engine {
             if options.engines == EngineCheck::Strict {
                 return Err(engine_error(builder, node, &mismatch));
             }
@@ -56,12 +56,14 @@ fn mismatches(
     node: NodeId,
 ) -> (Option<EngineMismatch>, Option<PlatformMismatch>) {
     let manifest = &builder.tree.package_of(node).manifest;
+    let optional = builder.tree.node(node).flags.optional;
+    // By force any node does, though not any npm, and not for what is optional.
+    let forced = options.conflicts == Conflicts::Force && !optional;
     let engines = utoo_types::Engines {
-        node: options.pick.node_version.clone(),
+        node: options.pick.node_version.clone().filter(|_| !forced),
         npm: options.pick.npm_version.clone(),
     };
     let engine = manifest.check_engines(&engines).err();
-    let optional = builder.tree.node(node).flags.optional;
     let platform = options.platforms.as_ref().map(|platforms| platforms.of(optional));
     (engine, platform.and_then(|platform| platform.check(&manifest.platform_lists()).err()))
 }

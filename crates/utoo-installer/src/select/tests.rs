@@ -95,9 +95,16 @@ fn engines_leave_optional_packages_out_and_stop_others_where_they_are_strict() {
     let lenient = Fitness { engines, ..linux() };
     let selection = select(&tree, Omit::default(), &lenient, &FxHashSet::default()).unwrap();
     assert_eq!(selection.left_out.iter().map(|at| &**at).collect::<Vec<_>>(), ["node_modules/opt"]);
-    let strict = Fitness { engine_check: EngineCheck::Enforce, ..lenient };
+    let strict = Fitness { engine_check: EngineCheck::Enforce, ..lenient.clone() };
     let error = select(&tree, Omit::default(), &strict, &FxHashSet::default()).unwrap_err();
     assert_eq!(error.code(), "EBADENGINE");
+    let forced = Fitness { engine_check: EngineCheck::EnforceNpm, ..lenient };
+    let selection = select(&tree, Omit::default(), &forced, &FxHashSet::default()).unwrap();
+    assert_eq!(selection.left_out.iter().map(|at| &**at).collect::<Vec<_>>(), ["node_modules/opt"]);
+    let npm = Engines { node: None, npm: Some(utoo_types::Version::new(11, 0, 0)) };
+    let tree = self::tree(json!({"": {}, "node_modules/a": {"version": "1.0.0", "engines": {"npm": "<1"}}}));
+    let error = select(&tree, Omit::default(), &Fitness { engines: npm, ..forced }, &FxHashSet::default());
+    assert_eq!(error.unwrap_err().code(), "EBADENGINE");
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn describe(inputs: &Inputs, warning: &Warning) -> String {
 /// What the configuration says of resolving.
 pub(crate) fn options(context: &Context) -> ResolveOptions {
     let settings = context.config.resolve();
-    let node = if settings.force { None } else { node::version(context) };
+    let node = node::version(context);
     let (major, minor, patch) = NPM;
     ResolveOptions {
         conflicts: match (settings.force, settings.strict_peer_deps) {
@@ -150,15 +150,16 @@ fn days_ago(days: f64) -> Option<i64> {
 pub(super) fn fitness(context: &Context) -> Fitness {
     let settings = context.config.resolve();
     let (major, minor, patch) = NPM;
-    let engines = match settings.force {
-        true => Engines::default(),
-        false => Engines { node: node::version(context), npm: Some(Version::new(major, minor, patch)) },
-    };
     Fitness {
         platforms: platforms(&context.config),
         platform_check: if settings.force { PlatformCheck::Ignore } else { PlatformCheck::Enforce },
-        engines,
-        engine_check: if settings.engine_strict { EnginesOfTree::Enforce } else { EnginesOfTree::Ignore },
+        engines: Engines { node: node::version(context), npm: Some(Version::new(major, minor, patch)) },
+        // As npm does, `--force` takes any node, not any npm.
+        engine_check: match (settings.engine_strict, settings.force) {
+            (false, _) => EnginesOfTree::Ignore,
+            (true, false) => EnginesOfTree::Enforce,
+            (true, true) => EnginesOfTree::EnforceNpm,
+        },
     }
 }
 
