@@ -9,7 +9,8 @@ use utoo_lockfile::{
     Entry, LocationKind, Lockfile, ancestors, name_of_location, nested_location, validate_location,
 };
 use utoo_types::{
-    EngineMismatch, Engines, Omit, Platform, PlatformList, PlatformLists, PlatformMismatch, Platforms, WantedBy,
+    EngineMismatch, Engines, Omit, Platform, PlatformList, PlatformLists, PlatformMismatch, Platforms,
+    WantedBy,
 };
 
 use crate::{InstallError, Result};
