@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoo_types::Manifest;
 
-use crate::archive::ArchiveFile;
-
 /// Fields of a package's own package.json, normalised as npm normalises them, and what its files tell.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,23 +32,22 @@ pub struct PackageFacts {
 }
 
 impl PackageFacts {
-    /// Reads them from the files of a package. A missing or broken package.json gives empty facts, as npm installs such
-    /// a package all the same.
-    pub(crate) fn of_files(files: &[ArchiveFile<'_>]) -> Self {
-        let find = |path: &str| files.binary_search_by(|file| file.path.as_str().cmp(path)).ok();
-        let text = find("package.json").map(|at| files[at].bytes).unwrap_or_default();
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    /// Reads them from the bytes of a package's package.json (none where there is none) and the sorted paths of its files.
+    /// What is missing or broken gives empty facts, as npm installs such a package all the same.
+    pub(crate) fn of(package_json: &[u8], paths: &[&str]) -> Self {
+        let text = package_json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(package_json);
         let value = serde_json::from_slice::<Value>(text).unwrap_or_default();
         let manifest = Manifest::from_value(&value);
         let bin = match manifest.bin.is_empty() {
-            true => bin_of_directory(&value, files),
+            true => bin_of_directory(&value, paths),
             false => manifest.bin.clone(),
         };
         Self {
             name: manifest.name.to_string(),
             version: manifest.raw_version.to_string(),
             license: manifest.license,
-            implied_install_script: find("binding.gyp").is_some() && value["gypfile"] != Value::Bool(false),
+            implied_install_script: paths.binary_search(&"binding.gyp").is_ok()
+                && value["gypfile"] != Value::Bool(false),
             bin,
         }
     }
@@ -72,7 +69,7 @@ pub(crate) fn has_install_script(package_json: &Value, binding_gyp: bool) -> boo
 }
 
 /// Every file directly or further below `directories.bin` is a command of its file name; hidden ones are not.
-fn bin_of_directory(package_json: &Value, files: &[ArchiveFile<'_>]) -> Vec<(Arc<str>, Arc<str>)> {
+fn bin_of_directory(package_json: &Value, paths: &[&str]) -> Vec<(Arc<str>, Arc<str>)> {
     if !package_json["bin"].is_null() {
         return Vec::new();
     }
@@ -82,14 +79,14 @@ fn bin_of_directory(package_json: &Value, files: &[ArchiveFile<'_>]) -> Vec<(Arc
         return Vec::new();
     }
     let mut bins: Vec<(Arc<str>, Arc<str>)> = Vec::new();
-    for file in files {
-        let Some(below) = file.path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')) else {
+    for path in paths {
+        let Some(below) = path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')) else {
             continue;
         };
         let hidden = below.split('/').any(|component| component.starts_with('.'));
         let name = below.rsplit('/').next().unwrap_or(below);
         if !hidden && !bins.iter().any(|(known, _)| &**known == name) {
-            bins.push((name.into(), file.path.as_str().into()));
+            bins.push((name.into(), (*path).into()));
         }
     }
     bins

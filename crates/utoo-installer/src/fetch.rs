@@ -4,9 +4,8 @@
 //! resolver has chosen a version, and whoever wants the package later waits for the same task.
 //!
 //! **Bounds**: at most [`Limits::downloads`] requests are open, and none is begun while more than
-//! [`Limits::held_bytes`] of bodies wait to be unpacked. What one body may inflate to is bounded in `inflate.rs`, and as
-//! many are inflated as rayon has threads; but large ones share [`Limits::inflated_bytes`], and one that is larger than
-//! that is inflated alone among them.
+//! [`Limits::held_bytes`] of bodies wait to be unpacked. As many are unpacked as rayon has threads, and what one has
+//! inflated to at a time is bounded in `inflate.rs`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,13 +14,12 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use rustc_hash::FxHashMap;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tracing::{Instrument as _, debug_span};
 use utoo_types::Integrity;
 
 use crate::door::Door;
 use crate::events::{EventSink, InstallEvent};
-use crate::inflate::{LARGE, stated_size};
 use crate::source::{PackageRequest, TarballRequest, TarballSource};
 use crate::store::{Store, StoreKey, StoredPackage};
 use crate::{InstallError, Result};
@@ -33,14 +31,12 @@ pub struct Limits {
     pub downloads: usize,
     /// Compressed bytes that wait for a thread before the next request waits with them.
     pub held_bytes: u64,
-    /// What archives of more than 4 MiB may take together while they are unpacked; a single one may take more.
-    pub inflated_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 128 requests and 8 MiB: enough to keep two cores and 1 Gbit/s busy at 20 ms of latency. 32 MiB of archives.
+    /// 128 requests and 8 MiB: enough to keep two cores and 1 Gbit/s busy at 20 ms of latency.
     fn default() -> Self {
-        Self { downloads: 128, held_bytes: 8 << 20, inflated_bytes: 32 << 20 }
+        Self { downloads: 128, held_bytes: 8 << 20 }
     }
 }
 
@@ -64,8 +60,6 @@ struct Inner<S> {
     store: Store,
     limits: Limits,
     slots: Semaphore,
-    /// In KiB.
-    inflated: Semaphore,
     held: AtomicU64,
     released: Notify,
     bytes: AtomicU64,
@@ -120,7 +114,6 @@ impl<S> Downloads<S> {
 impl<S: TarballSource> Downloads<S> {
     pub(crate) fn new(source: Arc<S>, store: Store, limits: Limits, events: EventSink) -> Self {
         let slots = Semaphore::new(limits.downloads.max(1));
-        let inflated = Semaphore::new(kibibytes(limits.inflated_bytes) as usize);
         let (held, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
         let released = Notify::new();
         let (tasks, door) = (Mutex::default(), Door::default());
@@ -130,7 +123,6 @@ impl<S: TarballSource> Downloads<S> {
                 store,
                 limits,
                 slots,
-                inflated,
                 held,
                 released,
                 bytes,
@@ -202,25 +194,15 @@ impl<S: TarballSource> Inner<S> {
         }
         let body = self.fetch(&request).await?;
         let length = body.len() as u64;
-        let room = self.room_for(&body).await;
         let (inner, wanted) = (self.clone(), request.clone());
         let unpack =
             move || debug_span!("unpack", name = %wanted.name).in_scope(|| inner.unpack(&wanted, &body));
         let stored = on_rayon(&request, unpack).await;
-        drop(room);
         self.held.fetch_sub(length, Ordering::AcqRel);
         self.released.notify_waiters();
         let stored = stored??;
         (self.events)(InstallEvent::Downloaded { package: request.label().into(), bytes: length });
         Ok(Obtained { stored, downloaded: Some(length) })
-    }
-
-    /// Waits until a large archive may be inflated, for as long as what it gives back is kept.
-    async fn room_for(&self, body: &[u8]) -> Option<SemaphorePermit<'_>> {
-        let size = stated_size(body).filter(|size| *size > LARGE)? as u64;
-        let share = kibibytes(size.min(self.limits.inflated_bytes));
-        // Never closed; if it were, no room would be no reason to stop.
-        self.inflated.acquire_many(share).await.ok()
     }
 
     fn unpack(&self, request: &PackageRequest, body: &[u8]) -> Result<StoredPackage> {
@@ -242,7 +224,8 @@ impl<S: TarballSource> Inner<S> {
             integrity: request.integrity.clone(),
             prepare: request.prepare,
         };
-        let fetched = self.source.fetch(&tarball).await;
+        // In a box that is there while the request is open: a thousand tasks wait for their turn with the room for it.
+        let fetched = Box::pin(self.source.fetch(&tarball)).await;
         let body = fetched.map_err(|source| InstallError::Fetch { package: request.label(), source })?;
         self.held.fetch_add(body.len() as u64, Ordering::AcqRel);
         self.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
@@ -259,11 +242,6 @@ impl<S: TarballSource> Inner<S> {
             released.await;
         }
     }
-}
-
-/// Permits of a semaphore that counts in KiB, of which it can hold enough for any memory.
-fn kibibytes(bytes: u64) -> u32 {
-    u32::try_from((bytes >> 10).max(1)).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32)
 }
 
 /// Runs CPU work on rayon; the async task waits for it.

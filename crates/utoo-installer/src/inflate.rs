@@ -1,14 +1,16 @@
-//! Gzip, whole buffer to whole buffer.
+//! Gzip, in one go or piece by piece.
 //!
-//! libdeflate needs to know the size of its output. The last four bytes of a gzip stream say it (ISIZE), which is right
-//! for a stream of one member, and only a hint from outside: it is bounded by the compressed length times deflate's
-//! highest ratio, and by the limit on bombs. Where it is wrong, or where a second member follows, flate2 reads the
-//! stream piece by piece. libdeflate takes 0.022 s for what zlib-rs takes 0.047 s for (25.7 MB, one thread).
+//! libdeflate needs to know the size of its output, and room for all of it. The last four bytes of a gzip stream say it
+//! (ISIZE), which is right for a stream of one member, and only a hint from outside: it is bounded by the compressed length
+//! times deflate's highest ratio. libdeflate takes 0.022 s for what zlib-rs takes 0.047 s for (25.7 MB in small documents, one
+//! thread), but 0.19 for 0.24 s where it is one archive of 143 MB: there, fresh pages for the output cost more than
+//! what it saves. So archives of up to [`WHOLE`] bytes are inflated in one go into a buffer that is used again; larger ones,
+//! those whose size is wrong and those of several members as they are read ([`Members`]).
 
 use std::io::Read;
 
+use flate2::bufread::GzDecoder;
 use libdeflater::{Crc, Decompressor};
-use memmap2::MmapMut;
 
 use crate::TarballProblem;
 
@@ -23,103 +25,79 @@ const DEFLATE_RATIO: u64 = 1032;
 
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
+/// In bytes. One archive in fifty is larger.
+pub(crate) const WHOLE: usize = 4 << 20;
+
 /// A decompressor and its output buffer, to be used again: fresh pages cost more than inflating into old ones.
 pub(crate) struct Inflater {
     decompressor: Decompressor,
     buffer: Vec<u8>,
-    /// Of the archive at hand, where it is a large one.
-    large: Option<MmapMut>,
 }
-
-/// Archives beyond this are inflated into pages of their own, which go back to the system at once: from an allocator
-/// they would come back late, and in part.
-pub(crate) const LARGE: usize = 4 << 20;
 
 impl Inflater {
     pub(crate) fn new() -> Self {
-        Self { decompressor: Decompressor::new(), buffer: Vec::new(), large: None }
+        Self { decompressor: Decompressor::new(), buffer: Vec::new() }
     }
 
-    /// The tar archive in `tarball`. What does not start as gzip does is taken for plain tar, as npm takes it.
-    pub(crate) fn inflate<'a>(&'a mut self, tarball: &'a [u8]) -> Result<&'a [u8], TarballProblem> {
+    /// The tar archive in `tarball`, where it is a small one. What does not start as gzip does is taken for plain tar, as
+    /// npm takes it. `None` is no error: [`Members`] may read it.
+    pub(crate) fn inflate<'a>(&'a mut self, tarball: &'a [u8]) -> Option<&'a [u8]> {
         if !tarball.starts_with(&GZIP_MAGIC) {
-            return Ok(tarball);
+            return Some(tarball);
         }
-        let limit = limit_for(tarball.len());
-        match self.whole(tarball, limit) {
-            Some(length) => Ok(&self.large.as_deref().unwrap_or(&self.buffer)[..length]),
-            None => self.piecewise(tarball, limit),
+        let size = stated_size(tarball).filter(|size| *size <= WHOLE)?;
+        if self.buffer.is_empty() {
+            // All of it at once: pages cost nothing before they are used, and growing would copy.
+            self.buffer = vec![0; WHOLE];
         }
-    }
-
-    /// Gives large buffers back.
-    pub(crate) fn settle(&mut self) {
-        self.large = None;
-        if self.buffer.capacity() > LARGE {
-            self.buffer = Vec::new();
-        }
-    }
-
-    /// Inflates in one go, if the size that the stream states is right; gives that size.
-    fn whole(&mut self, tarball: &[u8], limit: u64) -> Option<usize> {
-        let hint = size_hint(tarball, limit)?;
-        self.large = if hint > LARGE { large_pages(hint) } else { None };
-        let output = match &mut self.large {
-            Some(large) => &mut large[..],
-            None => {
-                if self.buffer.len() < hint {
-                    self.buffer.resize(hint, 0);
-                }
-                &mut self.buffer[..hint]
-            }
-        };
+        let output = &mut self.buffer[..size];
         let done =
-            self.decompressor.gzip_decompress(tarball, output) == Ok(hint) && !is_followed(tarball, output);
-        if !done {
-            self.large = None;
-        }
-        done.then_some(hint)
-    }
-
-    fn piecewise(&mut self, tarball: &[u8], limit: u64) -> Result<&[u8], TarballProblem> {
-        self.buffer.clear();
-        let mut rest = tarball;
-        // What follows the last member is padding, and ignored, if it begins with a zero: so npm has it, by zlib.
-        while rest.first().is_some_and(|byte| *byte != 0) {
-            let mut decoder = flate2::bufread::GzDecoder::new(rest);
-            let room = limit.saturating_sub(self.buffer.len() as u64) + 1;
-            let read = decoder.by_ref().take(room).read_to_end(&mut self.buffer);
-            read.map_err(|error| TarballProblem::Compression(error.to_string()))?;
-            if self.buffer.len() as u64 > limit {
-                self.buffer = Vec::new();
-                return Err(TarballProblem::Bomb { limit });
-            }
-            rest = decoder.into_inner();
-        }
-        Ok(&self.buffer)
+            self.decompressor.gzip_decompress(tarball, output) == Ok(size) && !is_followed(tarball, output);
+        done.then_some(&self.buffer[..size])
     }
 }
 
-/// Memory for a large archive, in huge pages where the system has them to give: 2 MiB by one fault, not by 512.
-fn large_pages(bytes: usize) -> Option<MmapMut> {
-    let pages = MmapMut::map_anon(bytes).ok()?;
-    #[cfg(target_os = "linux")]
-    let _ = pages.advise(memmap2::Advice::HugePage);
-    Some(pages)
+/// The members of a gzip stream, one after the other.
+pub(crate) struct Members<'a> {
+    decoder: GzDecoder<&'a [u8]>,
+    /// Bytes so far, and the most there may be.
+    inflated: u64,
+    limit: u64,
+}
+
+impl<'a> Members<'a> {
+    pub(crate) fn new(tarball: &'a [u8]) -> Self {
+        Self { decoder: GzDecoder::new(tarball), inflated: 0, limit: limit_for(tarball.len()) }
+    }
+
+    /// As [`Read::read`]: 0 at the end.
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> Result<usize, TarballProblem> {
+        loop {
+            let length = self.decoder.read(into);
+            let length = length.map_err(|error| TarballProblem::Compression(error.to_string()))?;
+            self.inflated += length as u64;
+            if self.inflated > self.limit {
+                return Err(TarballProblem::Bomb { limit: self.limit });
+            }
+            if length > 0 || into.is_empty() {
+                return Ok(length);
+            }
+            let rest = *self.decoder.get_ref();
+            // What follows the last member is padding, and ignored, if it begins with a zero: so npm has it, by zlib.
+            if rest.first().is_none_or(|byte| *byte == 0) {
+                return Ok(0);
+            }
+            self.decoder = GzDecoder::new(rest);
+        }
+    }
 }
 
 fn limit_for(compressed: usize) -> u64 {
     BOMB_FLOOR.max(compressed as u64 * BOMB_RATIO)
 }
 
-/// The size that the stream says it has, where that is believable.
-fn size_hint(tarball: &[u8], limit: u64) -> Option<usize> {
-    stated_size(tarball).filter(|hint| *hint as u64 <= limit)
-}
-
 /// Whether another member may follow the first one, which inflates to this: where one begins, the first has ended with
-/// the checksum and the size of its content. The three bytes alone stand in most archives of more than 16 MB by
-/// chance, and reading piece by piece takes twice the time and twice the memory.
+/// the checksum and the size of its content.
 fn is_followed(tarball: &[u8], first: &[u8]) -> bool {
     let mut begins = memchr::memmem::find_iter(&tarball[1..], &GZIP_MAGIC).map(|at| at + 1).peekable();
     if begins.peek().is_none() {
@@ -134,7 +112,7 @@ fn is_followed(tarball: &[u8], first: &[u8]) -> bool {
 }
 
 /// The size that a gzip stream says it has, in bytes, where that is possible at all.
-pub(crate) fn stated_size(tarball: &[u8]) -> Option<usize> {
+fn stated_size(tarball: &[u8]) -> Option<usize> {
     let stated = u32::from_le_bytes(*tarball.last_chunk()?) as usize;
     let possible = stated > 0 && stated as u64 <= tarball.len() as u64 * DEFLATE_RATIO;
     (possible && tarball.starts_with(&GZIP_MAGIC)).then_some(stated)

@@ -372,7 +372,9 @@ async fn a_bomb_is_named_and_leaves_nothing() {
     let member = encoder.finish().unwrap();
     let members = usize::try_from(utoo_installer::BOMB_FLOOR).unwrap() / block.len() + 1;
     let project = Project::new();
-    let entry = project.registry.add("a", "1.0.0", member.repeat(members));
+    // Behind a package, so that it is not the lack of one that is found.
+    let package = tarball(&[("package.json", "{}"), ("a.js", "")]);
+    let entry = project.registry.add("a", "1.0.0", [package, member.repeat(members)].concat());
     let (code, text) = code(project.install(json!({"node_modules/a": entry})).await);
     assert_eq!(code, "ETARBALLSIZE", "{text}");
     assert!(text.contains("a@1.0.0"), "{text}");

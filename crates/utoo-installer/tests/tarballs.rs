@@ -6,10 +6,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::Deserialize;
 use utoo_installer::{FileMode, PackageRequest, Prepare, Store, StoredPackage};
 use utoo_types::{Algorithm, Integrity, PackageName};
@@ -34,7 +37,7 @@ enum Answer {
 }
 
 /// Path, size, whether it may be executed, SHA-1 in hexadecimal.
-#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct File(String, u64, bool, String);
 
 fn recorded(file: &str) -> Vec<Recorded> {
@@ -66,9 +69,25 @@ fn files(package: &StoredPackage) -> Vec<File> {
     files
 }
 
+/// The same archive in a gzip stream of two members, the second of which is empty: it is unpacked while it is inflated, as
+/// large ones are.
+fn in_two_members(archive: &[u8]) -> Vec<u8> {
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    match archive.starts_with(&[0x1f, 0x8b]) {
+        true => [archive, &gzip(b"")].concat(),
+        false => [gzip(archive), gzip(b"")].concat(),
+    }
+}
+
 /// What utoo makes of an archive, where that is not what npm makes of it.
 fn difference(store: &Store, recorded: Recorded) -> Option<String> {
     let archive = base64::engine::general_purpose::STANDARD.decode(&recorded.archive).unwrap();
+    let streamed = in_two_members(&archive);
+    let streamed = store.insert(&request(&streamed), &streamed).map(|package| files(&package)).ok();
     let (is, code) = match store.insert(&request(&archive), &archive) {
         Ok(package) => (Ok(files(&package)), None),
         Err(error) => (Err(error.to_string()), Some(error.code())),
@@ -84,7 +103,8 @@ fn difference(store: &Store, recorded: Recorded) -> Option<String> {
         }
         (Ok(_), Answer::Error {}) => false,
     };
-    (!same).then(|| format!("{} ({}): {code:?} {is:?}", recorded.name, recorded.about))
+    let agreed = same && streamed == is.as_ref().ok().cloned();
+    (!agreed).then(|| format!("{} ({}): {code:?} {is:?} {streamed:?}", recorded.name, recorded.about))
 }
 
 #[track_caller]
@@ -100,6 +120,7 @@ fn agree(file: &str, at_least: usize) {
     assert!(differences.is_empty(), "{differences}");
 }
 
+/// Each archive twice: from memory, and while it is inflated.
 #[test]
 fn odd_archives_are_unpacked_as_npm_unpacks_them() {
     agree("described.jsonl", 70);
@@ -108,4 +129,46 @@ fn odd_archives_are_unpacked_as_npm_unpacks_them() {
 #[test]
 fn random_archives_are_unpacked_as_npm_unpacks_them() {
     agree("random.jsonl", 200);
+}
+
+#[test]
+fn an_index_does_not_depend_on_how_an_archive_was_read() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let manifest = r#"{"name": "a", "version": "1.0.0", "license": "MIT", "bin": "cli.js"}"#;
+    let long = "#!/usr/bin/env node --".to_owned() + &"x".repeat(300_000) + "\r\nend";
+    for (path, text) in [
+        ("package/package.json", "{}"),
+        ("package/lib/b/c.js", "c"),
+        ("package/lib/a.js", "#!\r"),
+        ("package/cli.js", "#!/usr/bin/env node\r\n"),
+        ("package/long.js", &long),
+        ("package/binding.gyp", "{}"),
+        ("package/package.json", manifest),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, path, text.as_bytes()).unwrap();
+    }
+    let plain = builder.into_inner().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let listed = |archive: &[u8]| {
+        let package = store.insert(&request(archive), archive).unwrap();
+        let files: Vec<_> = package.index.files().map(|file| format!("{file:?}")).collect();
+        let directories: Vec<_> = package.index.directories().map(str::to_owned).collect();
+        for file in package.index.files() {
+            use std::os::unix::fs::PermissionsExt as _;
+            let metadata = std::fs::metadata(package.folder.join(file.path)).unwrap();
+            assert_eq!(metadata.len(), file.size);
+            let executable = metadata.permissions().mode() & 0o100 != 0;
+            assert_eq!(executable, file.mode == FileMode::Executable, "{}", file.path);
+        }
+        (files, directories, package.index.facts())
+    };
+    let whole = listed(&plain);
+    assert_eq!(whole, listed(&in_two_members(&plain)));
+    assert_eq!(whole.2.bin.len(), 1);
+    assert!(whole.2.implied_install_script);
+    assert_eq!(whole.0.iter().filter(|file| file.contains("Crlf")).count(), 2);
 }

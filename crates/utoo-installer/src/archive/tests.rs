@@ -1,5 +1,6 @@
 //! The expected entries were recorded from node-tar 7.5 (npm 11.19), asked for the same bytes.
 
+use super::entries::BLOCK;
 use super::*;
 
 /// A header, field by field, so that broken ones can be written too.
@@ -84,15 +85,43 @@ fn x(key: &str, value: &str) -> Vec<u8> {
 
 const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
+/// What both inputs give, which must be the same.
 fn entries(archive: &[u8]) -> Result<Vec<(String, usize)>, TarballProblem> {
-    let mut entries = Entries::new(archive);
+    let mut entries = Entries::new(Whole::new(archive));
+    let mut list = Vec::new();
+    let whole = loop {
+        match entries.next() {
+            Ok(Some(entry)) if entry.kind == Kind::File => list.push((entry.path, entry.body.len())),
+            Ok(Some(_)) => {}
+            Ok(None) => break Ok(list),
+            Err(error) => break Err(error),
+        }
+    };
+    assert_eq!(whole, streamed_entries(archive));
+    whole
+}
+
+fn streamed_entries(archive: &[u8]) -> Result<Vec<(String, usize)>, TarballProblem> {
+    let tarball = gzip(archive);
+    let mut entries = Entries::new(Stream::new(Members::new(&tarball)));
     let mut list = Vec::new();
     while let Some(entry) = entries.next()? {
+        let mut length = 0;
+        while let Some(piece) = entries.input().piece()? {
+            length += piece.len();
+        }
         if entry.kind == Kind::File {
-            list.push((entry.path, entry.body.len()));
+            list.push((entry.path, length));
         }
     }
+    entries.into_input().finish()?;
     Ok(list)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 #[track_caller]
@@ -240,10 +269,61 @@ fn damaged_archives_are_refused() {
     assert_eq!(entries(&cut), Err(TarballProblem::Truncated("package/a".into())));
 }
 
-fn files(parts: &[&[u8]]) -> Result<Vec<(String, String, bool)>, TarballProblem> {
+type Listed = Vec<(String, String, bool)>;
+
+/// What both ways of reading give, which must be the same.
+fn files(parts: &[&[u8]]) -> Result<Listed, TarballProblem> {
     let archive = [&parts.concat()[..], &END].concat();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(read(&archive)?.into_iter().map(|file| (file.path, text(file.bytes), file.executable)).collect())
+    let list = |files: Vec<ArchiveFile<'_>>| {
+        files.into_iter().map(|file| (file.path, text(file.bytes), file.executable)).collect()
+    };
+    let whole = read(&archive).map(list);
+    assert_eq!(whole, streamed_files(&gzip(&archive)));
+    whole
+}
+
+fn streamed_files(tarball: &[u8]) -> Result<Listed, TarballProblem> {
+    let mut files = Files::new(Members::new(tarball));
+    let mut list: Listed = Vec::new();
+    while let Some(FileHead { number, path, executable }) = files.next()? {
+        let mut bytes = Vec::new();
+        while let Some(piece) = files.piece()? {
+            bytes.extend_from_slice(piece);
+        }
+        let file = (path, String::from_utf8_lossy(&bytes).into_owned(), executable);
+        match list.get_mut(number) {
+            Some(earlier) => *earlier = file,
+            None => list.push(file),
+        }
+    }
+    files.finish()?;
+    list.sort();
+    Ok(list)
+}
+
+#[test]
+fn bodies_longer_than_the_window_come_in_pieces_and_may_be_skipped() {
+    let long: String = (0..400_000).map(|at| char::from(b'a' + (at % 23) as u8)).collect();
+    let parts = [file("package/long", &long), file("package/short", "s"), file("package/last", &long[7..])];
+    let parts: Vec<_> = parts.iter().map(Vec::as_slice).collect();
+    let list = files(&parts).unwrap();
+    assert_eq!(list[1], ("long".to_owned(), long, false));
+    let tarball = gzip(&parts.concat());
+    let mut files = Files::new(Members::new(&tarball));
+    let mut paths = Vec::new();
+    while let Some(head) = files.next().unwrap() {
+        paths.push(head.path);
+    }
+    assert_eq!(paths, ["long", "short", "last"]);
+}
+
+#[test]
+fn a_stream_that_is_damaged_behind_the_archive_is_refused() {
+    let mut tarball = gzip(&[file("package/a", "a"), END.to_vec(), vec![b'x'; 300_000]].concat());
+    let at = tarball.len() - 8;
+    tarball[at] ^= 1;
+    assert!(matches!(streamed_files(&tarball), Err(TarballProblem::Compression(_))));
 }
 
 #[test]

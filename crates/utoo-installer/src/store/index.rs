@@ -113,13 +113,44 @@ pub enum Shebang {
 impl Shebang {
     /// Looks at the head of a file.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        if !bytes.starts_with(b"#!") {
-            return Self::Fine;
+        let mut scan = ShebangScan::default();
+        scan.update(bytes);
+        scan.finish()
+    }
+}
+
+/// Looks at the head of a file that comes piece by piece.
+#[derive(Debug, Default)]
+pub(super) struct ShebangScan {
+    /// Of the bytes before this piece: how many, and the last one.
+    seen: u64,
+    last: u8,
+    found: Option<Shebang>,
+}
+
+impl ShebangScan {
+    pub(super) fn update(&mut self, piece: &[u8]) {
+        if self.found.is_some() {
+            return;
         }
-        match memchr::memchr(b'\n', bytes) {
-            Some(end) if bytes[end - 1] == b'\r' => Self::Crlf,
-            _ => Self::Fine,
+        for (at, byte) in piece.iter().enumerate() {
+            let before = std::mem::replace(&mut self.last, *byte);
+            match (self.seen + at as u64, *byte) {
+                (0, b'#') | (1, b'!') => {}
+                (0 | 1, _) => self.found = Some(Shebang::Fine),
+                (_, b'\n') if before == b'\r' => self.found = Some(Shebang::Crlf),
+                (_, b'\n') => self.found = Some(Shebang::Fine),
+                _ => {}
+            }
+            if self.found.is_some() {
+                return;
+            }
         }
+        self.seen += piece.len() as u64;
+    }
+
+    pub(super) fn finish(self) -> Shebang {
+        self.found.unwrap_or(Shebang::Fine)
     }
 }
 

@@ -23,26 +23,24 @@ mod index;
 mod session;
 mod tidy;
 mod verify;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::prelude::*;
-use utoo_fs::{Dir, Published};
+use utoo_fs::Published;
 use utoo_types::{Algorithm, Integrity};
 
-use crate::archive::{self, ArchiveFile};
-use crate::facts::PackageFacts;
 use crate::inflate::Inflater;
 use crate::policy::Prepare;
 use crate::source::PackageRequest;
-use crate::{InstallError, Result, TarballProblem};
+use crate::{InstallError, Result};
 
-use index::IndexBuilder;
 pub use index::{FileMode, IndexedFile, PackageIndex, Shebang};
 use session::Session;
 pub use tidy::{Removal, StoreEntry};
 pub use verify::Damage;
+use write::Contents;
 
 /// Packages with more files than this are written (and linked) by several threads.
 pub(crate) const PARALLEL_FILES: usize = 512;
@@ -155,10 +153,11 @@ impl Store {
         let bad = |problem| InstallError::Tarball { package: request.label(), problem };
         let mut inflater = self.take_inflater();
         let stored = match inflater.inflate(tarball) {
-            Ok(archive) => self.unpack(&key, &integrity, archive, &bad),
-            Err(problem) => Err(bad(problem)),
+            Some(archive) => Contents::read(archive)
+                .map_err(bad)
+                .and_then(|contents| self.add(&key, &|staged| contents.write(staged, &integrity))),
+            None => self.add(&key, &|staged| write::inflate_into(staged, &integrity, tarball, &bad)),
         };
-        inflater.settle();
         self.shared.inflaters.lock().unwrap_or_else(PoisonError::into_inner).push(inflater);
         stored
     }
@@ -182,34 +181,26 @@ impl Store {
         }
     }
 
-    fn unpack(
-        &self,
-        key: &StoreKey,
-        integrity: &Integrity,
-        archive: &[u8],
-        bad: &dyn Fn(TarballProblem) -> InstallError,
-    ) -> Result<StoredPackage> {
-        let mut files = archive::read(archive).map_err(bad)?;
-        let (index, published) = self.write_and_publish(key, integrity, &mut files)?;
+    /// Adds what `write` makes of a new folder.
+    fn add(&self, key: &StoreKey, write: &dyn Fn(&Path) -> Result<PackageIndex>) -> Result<StoredPackage> {
+        let (index, published) = self.write_and_publish(key, write)?;
         if published == Published::Moved || self.lookup(key).is_some() {
             return Ok(self.stored(key.clone(), index));
         }
         // What was there has no index: it is what is left of an entry, and not another process's work.
         self.discard(key);
-        let (index, _) = self.write_and_publish(key, integrity, &mut files)?;
+        let (index, _) = self.write_and_publish(key, write)?;
         Ok(self.stored(key.clone(), index))
     }
 
     fn write_and_publish(
         &self,
         key: &StoreKey,
-        integrity: &Integrity,
-        files: &mut [ArchiveFile<'_>],
+        write: &dyn Fn(&Path) -> Result<PackageIndex>,
     ) -> Result<(PackageIndex, Published)> {
         let staged = self.shared.session.next()?;
-        let written = write_entry(&staged, integrity, files);
         let published =
-            written.and_then(|index| Ok((index, utoo_fs::publish_dir(&staged, self.entry(key))?)));
+            write(&staged).and_then(|index| Ok((index, utoo_fs::publish_dir(&staged, self.entry(key))?)));
         if published.is_err() {
             let _ = utoo_fs::remove_dir_all(&staged);
         }
@@ -250,93 +241,5 @@ fn verify_integrity(request: &PackageRequest, tarball: &[u8]) -> Result<Integrit
     match verified.strongest().0 {
         Algorithm::Sha512 => Ok(verified),
         _ => Ok(Integrity::of(Algorithm::Sha512, tarball)),
-    }
-}
-
-/// Writes the files and the index of a package into the new folder `staged`.
-fn write_entry(staged: &Path, integrity: &Integrity, files: &mut [ArchiveFile<'_>]) -> Result<PackageIndex> {
-    let facts = PackageFacts::of_files(files);
-    for (_, target) in &facts.bin {
-        if let Ok(at) = files.binary_search_by(|file| file.path.as_str().cmp(target)) {
-            files[at].executable = true;
-        }
-    }
-    let directories = directories_of(files);
-    let package = staged.join("package");
-    for folder in [staged, &package] {
-        std::fs::create_dir(folder).map_err(|error| InstallError::io("create", folder, error))?;
-    }
-    let package = Dir::open(&package)?;
-    for directory in &directories {
-        match package.create_dir(directory) {
-            // A file system that ignores case has `Lib` already when `lib` comes.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            made => made?,
-        }
-    }
-    let checksums = write_files(&package, files)?;
-    let index = index_of(integrity, &facts, &directories, files, &checksums);
-    Dir::open(staged)?.create_file_with_mode("index", 0o644, &index)?;
-    let unreadable = || std::io::Error::new(std::io::ErrorKind::InvalidData, "the index does not read back");
-    PackageIndex::parse(index).ok_or_else(|| InstallError::io("index", staged, unreadable()))
-}
-
-fn index_of(
-    integrity: &Integrity,
-    facts: &PackageFacts,
-    directories: &[&str],
-    files: &[ArchiveFile<'_>],
-    checksums: &[Option<u32>],
-) -> Vec<u8> {
-    let written = files.iter().zip(checksums);
-    let indexed: Vec<_> = written
-        .filter_map(|(file, checksum)| {
-            Some(IndexedFile {
-                path: &file.path,
-                size: file.bytes.len() as u64,
-                mode: mode_of(file),
-                shebang: Shebang::of(file.bytes),
-                crc32: (*checksum)?,
-            })
-        })
-        .collect();
-    let mut builder = IndexBuilder::new(&integrity.to_string(), &facts.to_json());
-    builder.directories(directories);
-    builder.files(indexed.into_iter());
-    builder.finish()
-}
-
-/// Every folder above a file, each once, parents before children. The files are sorted, so that a folder's files follow
-/// each other, but for those of folders between them (`a/b`, `a/b-c`, `a/b/c`): hence the set.
-fn directories_of<'a>(files: &'a [ArchiveFile<'_>]) -> Vec<&'a str> {
-    let mut seen = rustc_hash::FxHashSet::default();
-    let mut directories = Vec::new();
-    for file in files {
-        let fresh = file.path.rmatch_indices('/').map(|(slash, _)| &file.path[..slash]);
-        let first = directories.len();
-        directories.extend(fresh.take_while(|directory| seen.insert(*directory)));
-        directories[first..].reverse();
-    }
-    directories
-}
-
-fn mode_of(file: &ArchiveFile<'_>) -> FileMode {
-    if file.executable { FileMode::Executable } else { FileMode::Plain }
-}
-
-/// Writes all files, and gives the checksum of each; `None` for one whose name another file has, on a file system that
-/// ignores case or normalises names.
-fn write_files(package: &Dir, files: &[ArchiveFile<'_>]) -> Result<Vec<Option<u32>>> {
-    let write = |file: &ArchiveFile<'_>| -> Result<Option<u32>> {
-        match package.create_file_with_mode(&file.path, mode_of(file).bits(), file.bytes) {
-            Ok(()) => Ok(Some(libdeflater::crc32(file.bytes))),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    };
-    if files.len() > PARALLEL_FILES {
-        files.par_iter().with_min_len(64).map(write).collect()
-    } else {
-        files.iter().map(write).collect()
     }
 }
