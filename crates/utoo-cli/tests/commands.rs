@@ -146,6 +146,67 @@ fn ls_prints_npms_tree() {
     assert_eq!(tree["problems"].as_array().map(Vec::len), Some(4));
 }
 
+/// The text and the document are npm 11.19's for the same project, but for the project's path and `resolved`.
+#[test]
+fn ls_goes_by_overrides() {
+    let project = project(
+        r#"{"name": "app", "version": "1.0.0", "dependencies": {"left": "^2.0.0", "right": "*", "mid": "*"},
+            "overrides": {"right": {"left": "$left"}, "mid": {"left": "1.0.0"}}}"#,
+    );
+    for (path, text) in [
+        ("left", r#"{"name": "left", "version": "2.0.0"}"#),
+        ("right", r#"{"name": "right", "version": "1.0.0", "dependencies": {"left": "^1.0.0"}}"#),
+        ("mid", r#"{"name": "mid", "version": "1.0.0", "dependencies": {"left": "^1.0.0", "deep": "*"}}"#),
+        ("deep", r#"{"name": "deep", "version": "1.0.0", "dependencies": {"left": "^1.0.0"}}"#),
+        ("mid/node_modules/left", r#"{"name": "left", "version": "1.0.0"}"#),
+        ("deep/node_modules/left", r#"{"name": "left", "version": "1.2.0"}"#),
+    ] {
+        project.write(&format!("node_modules/{path}/package.json"), text).unwrap();
+    }
+    let output = utoo(&project, "ls --all");
+    let text = output.stdout.replace(&format!(" {}", project.dir().display()), "");
+    let expected = r#"app@1.0.0
+├── left@2.0.0
+├─┬ mid@1.0.0
+│ ├─┬ deep@1.0.0
+│ │ └── left@1.2.0 invalid: "1.0.0" from node_modules/deep
+│ └── left@1.0.0 overridden
+└─┬ right@1.0.0
+  └── left@2.0.0 deduped
+"#;
+    assert_eq!((output.code, text.as_str()), (Some(7), expected));
+    let tree = &document(&project, "ls --all")["error"]["details"]["tree"];
+    let mid = &tree["dependencies"]["mid"]["dependencies"];
+    assert_eq!(mid["left"], json!({ "version": "1.0.0", "overridden": true }));
+    let wrong = &mid["deep"]["dependencies"]["left"];
+    assert_eq!(
+        (&wrong["overridden"], &wrong["invalid"]),
+        (&json!(false), &json!("\"1.0.0\" from node_modules/deep"))
+    );
+    assert_eq!(tree["dependencies"]["right"]["dependencies"]["left"], json!({ "version": "2.0.0" }));
+    let refused = r#"{"name": "app", "dependencies": {"left": "^2.0.0"}, "overrides": {"left": "1.0.0"}}"#;
+    project.write("package.json", refused).unwrap();
+    assert_eq!(document(&project, "ls")["error"]["code"], "EOVERRIDE");
+}
+
+#[test]
+fn ls_follows_links_out_of_the_project() {
+    let project = project(r#"{"name": "app", "version": "1.0.0", "dependencies": {"global": "^3.0.0"}}"#);
+    let global = project.home().join("lib/node_modules/global");
+    std::fs::create_dir_all(global.join("node_modules/left")).unwrap();
+    let write = |path: &std::path::Path, text: &str| utoo_fs::write_atomic(path, text.as_bytes()).unwrap();
+    write(
+        &global.join("package.json"),
+        r#"{"name": "global", "version": "3.0.0", "dependencies": {"left": "2"}}"#,
+    );
+    write(&global.join("node_modules/left/package.json"), r#"{"name": "left", "version": "2.0.0"}"#);
+    std::fs::create_dir_all(project.dir().join("node_modules")).unwrap();
+    std::os::unix::fs::symlink(&global, project.dir().join("node_modules/global")).unwrap();
+    let tree = &document(&project, "ls --all")["result"];
+    assert_eq!(tree["dependencies"]["global"]["version"], "3.0.0", "{tree}");
+    assert_eq!(tree["dependencies"]["global"]["dependencies"]["left"]["version"], "2.0.0", "{tree}");
+}
+
 #[test]
 fn ls_finds_nothing_wrong_with_an_install() {
     let project = project(r#"{"name": "app", "dependencies": {"right": "^1.0.0"}}"#);

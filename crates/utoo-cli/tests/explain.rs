@@ -291,6 +291,117 @@ left times {"1.0.0": "2020-01-01T00:00:00.000Z", "1.1.0": "2021-01-01T00:00:00.0
     assert_eq!(locked[4], ("1.0.0".to_owned(), "locked".to_owned()));
 }
 
+const EVERY_RULE: &str = r#"# A package for each rule.
+-- registry --
+left 1.0.0
+left 1.1.0 {"deprecated": "broken"}
+left 1.2.0 {"engines": {"node": "<1"}}
+left 1.3.0
+left 2.0.0
+left times {"1.0.0": "2020-01-01T00:00:00.000Z", "1.1.0": "2021-01-01T00:00:00.000Z", "1.2.0": "2022-01-01T00:00:00.000Z", "1.3.0": "2023-01-01T00:00:00.000Z", "2.0.0": "2020-02-01T00:00:00.000Z"}
+other 1.0.0
+other 1.5.0
+other 2.0.0
+mid 1.0.0 {"dependencies": {"other": "^1.0.0"}}
+pin 1.0.0
+pin 1.4.0
+uses 1.0.0 {"dependencies": {"pin": "^1.0.0"}}
+aix 1.0.0 {"os": ["aix"], "dependencies": {"below": "*"}}
+below 1.0.0
+old 1.0.0 {"engines": {"node": "<1"}}
+-- package.json --
+{
+  "name": "app",
+  "version": "1.0.0",
+  "dependencies": {"left": "^1.0.0", "mid": "*", "pin": "1.0.0", "uses": "*"},
+  "optionalDependencies": {"aix": "*", "old": "*"},
+  "overrides": {
+    "mid": {
+      "other": "1.0.0"
+    }
+  }
+}
+"#;
+
+#[test]
+fn every_rule_is_said_in_words_and_in_json() {
+    let project = project(EVERY_RULE);
+    let machine = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+    for (word, version, rule, text) in [
+        ("left", "2.0.0", "outOfRange", "    2.0.0: out of range\n"),
+        (
+            "left",
+            "1.3.0",
+            "publishedLater",
+            "    1.3.0: published later than --before or min-release-age allow\n",
+        ),
+        ("left", "1.2.0", "engines", "    1.2.0: made for another engine: node <1\n"),
+        ("left", "1.1.0", "deprecated", "    1.1.0: deprecated: broken\n"),
+        ("left", "1.0.0", "picked", "    1.0.0: picked: the best for this spec\n"),
+        ("other", "2.0.0", "outOfRange", "    2.0.0: out of range\n"),
+        (
+            "other",
+            "1.5.0",
+            "override",
+            "    1.5.0: in the dependent's own range, out of that of overrides > mid > other\n",
+        ),
+        ("other", "1.0.0", "picked", "    1.0.0: picked: the best for this spec\n"),
+        (
+            "pin",
+            "1.4.0",
+            "alreadyPlaced",
+            "    1.4.0: best in range, but the version at node_modules/pin was there already and does\n",
+        ),
+        ("pin", "1.0.0", "shared", "    1.0.0: used: it was there already, and one copy serves all\n"),
+        (
+            "aix",
+            "1.0.0",
+            "platform",
+            "    1.0.0: in the lockfile, but not installed here: made for {\"os\":[\"aix\"]}, ",
+        ),
+        ("below", "1.0.0", "leftOut", "not installed here: of no use without aix@1.0.0\n"),
+        ("old", "1.0.0", "engines", "    1.0.0: made for another engine: node <1\n"),
+    ] {
+        let before = if word == "left" { " --before 2022-06-01" } else { "" };
+        let words = format!("explain {word}{before}");
+        let said = done(&project, &words).stdout;
+        assert!(said.contains(text), "{word}@{version}: {said}");
+        let explained = document(&project, &words);
+        let considered = explained["result"]["places"][0]["considered"].as_array().unwrap();
+        let judged = considered.iter().flat_map(|list| list["versions"].as_array().unwrap());
+        let found = judged.clone().find(|judged| judged["version"] == version && judged["rule"] == rule);
+        assert!(found.is_some(), "{word}@{version}: {explained}");
+        if rule == "platform" {
+            assert!(found.unwrap()["detail"].as_str().unwrap().contains(machine), "{explained}");
+            assert_eq!(explained["result"]["places"][0]["installable"], false);
+        }
+    }
+}
+
+/// The text without the rule and its place, and the JSON without `override`, are npm 11.19.1's.
+#[test]
+fn an_override_is_named_with_its_place_in_package_json() {
+    let project = project(EVERY_RULE);
+    let said = done(&project, "explain other").stdout;
+    let expected = r#"other@1.0.0 overridden
+node_modules/other
+  overridden other@"1.0.0" (was "^1.0.0", overrides > mid > other at package.json:8:7) from mid@1.0.0
+  node_modules/mid
+    mid@"*" from the root project
+  here because placed for other@1.0.0 of mid@1.0.0, as far up as it goes
+  versions considered for other@1.0.0 of mid@1.0.0, by overrides > mid > other
+"#;
+    assert!(said.starts_with(expected), "{said}");
+    let place = document(&project, "explain other")["result"]["places"][0].take();
+    assert_eq!(place["overridden"], true);
+    let edge = &place["dependents"][0];
+    assert_eq!((&edge["spec"], &edge["rawSpec"]), (&"1.0.0".into(), &"^1.0.0".into()));
+    let expected =
+        serde_json::json!({ "path": ["mid", "other"], "file": "package.json", "line": 8, "column": 7 });
+    assert_eq!((&edge["overridden"], &edge["override"]), (&Value::Bool(true), &expected));
+    assert_eq!(place["considered"][0]["override"], expected);
+}
+
 #[test]
 fn one_copy_that_serves_two_is_named_as_such() {
     let project = project(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use utoo_types::{EngineMismatch, PlatformMismatch};
 
 use crate::build::{Recorder, Trial, trials_above};
 use crate::load::LockedNodes;
@@ -32,8 +33,11 @@ pub struct Place {
     /// What it is.
     pub kind: PlaceKind,
     /// The marks that its lockfile entry carries, in npm's words: `dev`, `optional`, `devOptional`, `peer`,
-    /// `inBundle`, `extraneous`; and `inert` for what this platform cannot run.
+    /// `inBundle`, `extraneous`; `overridden`, where an override names the very version; and `inert` for what this
+    /// platform cannot run.
     pub marks: Vec<&'static str>,
+    /// Why it is `inert`.
+    pub unfit: Option<Unfit>,
     /// How it came there.
     pub origin: Origin,
     /// What keeps it from each `node_modules` further up, the nearest first.
@@ -91,10 +95,32 @@ pub struct GraphEdge {
     pub spec: Arc<str>,
     /// Its kind.
     pub kind: EdgeKind,
+    /// What put the spec in place of the dependent's own.
+    pub overridden: Option<Overriding>,
     /// What is wrong with it.
     pub problem: Option<EdgeProblem>,
     /// What was chosen for it and where that was tried; none where the edge was content with what it found.
     pub choice: Option<Choice>,
+}
+
+/// An override that decides what an edge asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overriding {
+    /// The spec that the dependent's own package.json has.
+    pub declared: Arc<str>,
+    /// The keys that lead to the rule in the `overrides` of the project's package.json, from the outermost.
+    pub path: Vec<Arc<str>>,
+}
+
+/// Why an optional package is in the lockfile and is not installed here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is made for another system.
+    Platform(PlatformMismatch),
+    /// It is made for another node or npm.
+    Engine(EngineMismatch),
+    /// It is of no use without this package, `name@version`, which does not fit.
+    With(String),
 }
 
 /// What is wrong with an edge.
@@ -119,8 +145,8 @@ pub struct Choice {
     pub trials: Vec<Trial>,
 }
 
-/// Makes the graph of a finished tree.
-pub(crate) fn graph(tree: &Tree, recorder: &Recorder, locked: &LockedNodes, dedupe: Dedupe) -> Graph {
+/// Makes the graph of a tree; without a recorder without the reasons for its places.
+pub(crate) fn graph(tree: &Tree, recorder: Option<&Recorder>, locked: &LockedNodes, dedupe: Dedupe) -> Graph {
     let nodes = tree.inventory();
     let places: FxHashMap<NodeId, usize> = nodes.iter().enumerate().map(|(at, &node)| (node, at)).collect();
     let mut edges: FxHashMap<EdgeId, usize> = FxHashMap::default();
@@ -129,13 +155,17 @@ pub(crate) fn graph(tree: &Tree, recorder: &Recorder, locked: &LockedNodes, dedu
         for &id in tree.node(node).edges_out.values() {
             edges.insert(id, graph.edges.len());
             let edge = tree.edge(id);
-            let choice = recorder.decision(id);
+            let choice = recorder.and_then(|recorder| recorder.decision(id));
             graph.edges.push(GraphEdge {
                 from: places[&node],
                 to: edge.to.and_then(|to| places.get(&to).copied()),
                 name: tree.interner.name_text(edge.name).to_string(),
                 spec: Arc::clone(tree.interner.want_text(edge.want)),
                 kind: edge.kind,
+                overridden: tree.override_path(id).map(|path| Overriding {
+                    declared: Arc::clone(tree.interner.want_text(edge.declared)),
+                    path,
+                }),
                 problem: problem(edge),
                 choice: choice
                     .map(|made| Choice { version: made.version.clone(), trials: made.trials.clone() }),
@@ -145,7 +175,7 @@ pub(crate) fn graph(tree: &Tree, recorder: &Recorder, locked: &LockedNodes, dedu
     let mut origins = Origins { tree, recorder, locked, edges: &edges };
     for &node in &nodes {
         let kind = kind(tree, node, &places);
-        let first = tree.node(node).edges_in.first();
+        let first = tree.node(node).edges_in.first().filter(|_| recorder.is_some());
         let above = first.map(|&edge| trials_above(tree, node, edge, dedupe == Dedupe::Fewest));
         let in_edges = tree.node(node).edges_in.iter();
         graph.places.push(Place {
@@ -154,6 +184,7 @@ pub(crate) fn graph(tree: &Tree, recorder: &Recorder, locked: &LockedNodes, dedu
             package: tree.package_of(node).manifest.name.to_string(),
             version: tree.version_text(node),
             marks: marks(tree, node),
+            unfit: recorder.and_then(|recorder| recorder.unfit.get(&node).cloned()),
             origin: origins.of(node, &kind),
             kind,
             above: above.unwrap_or_default(),
@@ -165,15 +196,16 @@ pub(crate) fn graph(tree: &Tree, recorder: &Recorder, locked: &LockedNodes, dedu
 
 struct Origins<'a> {
     tree: &'a Tree,
-    recorder: &'a Recorder,
+    recorder: Option<&'a Recorder>,
     locked: &'a LockedNodes,
     edges: &'a FxHashMap<EdgeId, usize>,
 }
 
 impl Origins<'_> {
     fn of(&mut self, node: NodeId, kind: &PlaceKind) -> Origin {
-        if let Some(edge) = self.recorder.placed_for(node) {
-            let trials = self.recorder.decision(edge).map(|made| made.trials.clone());
+        let placed = self.recorder.and_then(|recorder| Some((recorder, recorder.placed_for(node)?)));
+        if let Some((recorder, edge)) = placed {
+            let trials = recorder.decision(edge).map(|made| made.trials.clone());
             return Origin::Placed {
                 edge: self.edges.get(&edge).copied(),
                 trials: trials.unwrap_or_default(),
@@ -212,6 +244,7 @@ fn marks(tree: &Tree, node: NodeId) -> Vec<&'static str> {
         (!flags.extraneous && dev_optional, "devOptional"),
         (!flags.extraneous && flags.peer, "peer"),
         (in_bundle, "inBundle"),
+        (tree.is_overridden_node(node), "overridden"),
         (tree.node(node).inert, "inert"),
     ]
     .into_iter()

@@ -15,6 +15,8 @@
 //! main loop around it: one task that owns the manifest cache, the jobs in flight and the tree, asks a
 //! [`Registry`] and guesses ahead (`prefetch`). The order in which answers come in never shows in the result.
 //!
+//! [`inspect`] stops after the first pass and shows the tree as it is.
+//!
 //! Where peers conflict, `fix` makes candidate edits of package.json from the conflict and tries each on the same
 //! core ([`find_fixes`]).
 //!
@@ -73,6 +75,7 @@ mod cache;
 mod error;
 mod fix;
 mod graph;
+mod inspect;
 mod load;
 mod lock;
 mod options;
@@ -88,7 +91,8 @@ pub use build::{ConflictNode, Obstacle, PeerConflict, Step, Trial, TrialVerdict,
 pub use cache::ManifestCache;
 pub use error::{Dependent, ResolveError};
 pub use fix::{Bounds, Change, Edit, Fix, FixSearch, find_fixes};
-pub use graph::{Choice, EdgeProblem, Graph, GraphEdge, Origin, Place, PlaceKind};
+pub use graph::{Choice, EdgeProblem, Graph, GraphEdge, Origin, Overriding, Place, PlaceKind, Unfit};
+pub use inspect::inspect;
 pub use load::{Folder, Project, check_overrides};
 pub use options::{Conflicts, Dedupe, EngineCheck, Folders, InstallStrategy, Peers, Record, ResolveOptions};
 pub use registry::{

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location};
 use utoo_types::{Manifest, PackageName};
@@ -195,6 +195,13 @@ fn set_workspace_edge(tree: &mut Tree, root: NodeId, name: crate::tree::Name, wa
 fn load_lock(tree: &mut Tree, project: &Project, lock: &Lockfile, locked: &mut LockedNodes) {
     let mut entries: Vec<(&Arc<str>, &Entry)> =
         lock.packages.iter().filter(|(at, _)| !at.is_empty()).collect();
+    // What a link from here leads to is a folder wherever it lies, such as in the `node_modules` of global packages.
+    let linked: FxHashSet<&str> = entries
+        .iter()
+        .filter(|(_, entry)| entry.link)
+        .filter_map(|(_, entry)| entry.resolved.as_deref())
+        .collect();
+    let is_folder = |at: &str| is_folder(at) || (at.starts_with("../") && linked.contains(at));
     // A prefix sorts before what it begins, so parents come before their children.
     entries.sort_by_key(|(at, _)| *at);
     for (location, entry) in entries.iter().filter(|(at, entry)| is_folder(at) && !entry.link) {

@@ -279,12 +279,25 @@ impl Overrides {
         })
     }
 
-    /// The rule as it is written, from the outermost key: `a > b@^1`.
-    pub(crate) fn text(&self, rule: RuleId) -> String {
-        let mut keys: Vec<&str> = self.outwards(rule).map(|at| &*self.rule(at).key).collect();
+    /// The keys that lead to the rule in package.json's `overrides`, from the outermost.
+    pub(crate) fn path(&self, rule: RuleId) -> Vec<Arc<str>> {
+        let mut keys: Vec<Arc<str>> = self.outwards(rule).map(|at| Arc::clone(&self.rule(at).key)).collect();
         keys.pop();
         keys.reverse();
-        keys.join(" > ")
+        keys
+    }
+
+    /// What the rule says, as it is written; nothing where it names no spec.
+    pub(crate) fn spec(&self, rule: RuleId) -> Option<&str> {
+        match &self.rule(rule).replacement {
+            Replacement::Spec(text) => Some(text),
+            Replacement::None | Replacement::Reference(_) | Replacement::Malformed => None,
+        }
+    }
+
+    /// Whether the rule is for packages of this name.
+    pub(crate) fn is_for(&self, rule: RuleId, name: Name) -> bool {
+        self.rule(rule).name == Some(name)
     }
 }
 

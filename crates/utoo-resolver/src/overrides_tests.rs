@@ -36,7 +36,7 @@ fn at(asked: &mut (Overrides, Interner), path: &[&str], spec: &str) -> (String, 
             overrides.replacement(rule, name, (None, &Manifest::from_value(&json!({}))), interner).unwrap();
         scope = rule;
     }
-    (overrides.text(rule), text.map(|text| text.to_string()))
+    (overrides.path(rule).join(" > "), text.map(|text| text.to_string()))
 }
 
 fn found(rule: &str, spec: &str) -> (String, Option<String>) {
@@ -79,8 +79,9 @@ fn values_are_specs_references_or_nothing() {
 fn scopes_combine_unless_they_contradict() {
     let (overrides, _) =
         read(json!({"a": {"x": "1", "y": "1"}, "b": {"x": "2"}, "c": {"z": "1"}}), json!({}));
-    let rule =
-        |text: &str| (0..overrides.rules.len()).map(id).find(|&rule| overrides.text(rule) == text).unwrap();
+    let rule = |text: &str| {
+        (0..overrides.rules.len()).map(id).find(|&rule| overrides.path(rule).join(" > ") == text).unwrap()
+    };
     let (a, b, c) = (rule("a"), rule("b"), rule("c"));
     assert_eq!(overrides.combine(RuleId::WHOLE, a), Some(a));
     assert_eq!(overrides.combine(rule("a > x"), a), Some(rule("a > x")));

@@ -4,6 +4,7 @@ use utoo_types::{EngineMismatch, PlatformMismatch, WantedBy};
 
 use crate::build::{Builder, Warning};
 use crate::error::ResolveError;
+use crate::graph::Unfit;
 use crate::options::{Conflicts, EngineCheck, ResolveOptions};
 use crate::tree::{Flags, NodeId};
 
@@ -21,6 +22,7 @@ pub(crate) fn check_platforms(
                 for member in builder.tree.optional_set(node) {
                     builder.tree.node_mut(member).inert = true;
                 }
+                record(builder, node, engine.map(Unfit::Engine).or(platform.map(Unfit::Platform)));
             }
             continue;
         }
@@ -48,6 +50,15 @@ pub(crate) fn check_platforms(
         }
     }
     Ok(())
+}
+
+/// Writes down why a set is inert, if somebody wants to know.
+fn record(builder: &mut Builder<'_>, node: NodeId, why: Option<Unfit>) {
+    let (Some(recorder), Some(why)) = (&mut builder.recorder, why) else { return };
+    for member in builder.tree.optional_set(node) {
+        recorder.unfit.entry(member).or_insert_with(|| Unfit::With(builder.tree.describe(node)));
+    }
+    recorder.unfit.insert(node, why);
 }
 
 fn mismatches(

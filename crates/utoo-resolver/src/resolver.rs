@@ -131,7 +131,8 @@ impl<'p> Resolver<'p> {
         self.locked.retain(|node, _| !self.builder.inflated.contains(node));
         let lockfile = to_lockfile(tree, self.project, &self.locked);
         let recorder = self.builder.recorder.as_deref();
-        let graph = recorder.map(|recorder| graph(tree, recorder, &self.locked, self.options.dedupe));
+        let dedupe = self.options.dedupe;
+        let graph = recorder.map(|recorder| graph(tree, Some(recorder), &self.locked, dedupe));
         let Builder { tree, warnings, changed, .. } = self.builder;
         Ok(Resolution { lockfile, inert, warnings, changed, graph, spent: Spent { _tree: tree } })
     }

@@ -4,13 +4,15 @@
 
 use std::sync::Arc;
 
+use utoo_lockfile::Lockfile;
 use utoo_resolver::{
-    Bounds, Change, Documents, ErrorCategory, Fix, FixSearch, Folder, Graph, ManifestCache, ManifestJob,
-    ManifestJobDone, Obstacle, Origin, PeerConflict, Place, Project, Record, Registry, RegistryError,
-    ResolveError, ResolveOptions, TrialVerdict, Warning, find_fixes, resolve_with,
+    Bounds, Change, Documents, EdgeProblem, ErrorCategory, Fix, FixSearch, Folder, Graph, ManifestCache,
+    ManifestJob, ManifestJobDone, Obstacle, Origin, PeerConflict, Place, Project, Record, Registry,
+    RegistryError, ResolveError, ResolveOptions, TrialVerdict, Unfit, Warning, find_fixes, inspect,
+    resolve_with,
 };
 use utoo_testkit::Scenario;
-use utoo_types::{Manifest, PackageName, Packument};
+use utoo_types::{Manifest, PackageName, Packument, Platform, Platforms};
 
 /// The packages of a scenario's `registry` section.
 struct Packages(Scenario);
@@ -213,6 +215,54 @@ right 1.0.0 {"dependencies": {"left": "^1.0.0"}}"#,
     assert_eq!(nested.origin, Origin::Lockfile);
     assert!(matches!(nested.above[0].obstacle, Some(Obstacle::Occupied { .. })), "{nested:?}");
     assert_eq!(place(&graph, "node_modules/left").above, []);
+}
+
+#[test]
+fn an_override_and_what_it_says_are_told() {
+    let packages = packages(
+        r#"left 1.0.0
+left 2.0.0
+right 1.0.0 {"dependencies": {"left": "^1.0.0"}}"#,
+    );
+    let mut project = project(
+        r#"{"name": "app", "dependencies": {"right": "*"}, "overrides": {"right": {"left": "2.0.0"}}}"#,
+    );
+    let (graph, _) = graph(&project, &packages);
+    let left = place(&graph, "node_modules/left");
+    assert_eq!(left.marks, ["overridden"]);
+    let overriding = graph.edges[left.edges_in[0]].overridden.clone().unwrap();
+    assert_eq!((&*overriding.declared, overriding.path.join(" > ").as_str()), ("^1.0.0", "right > left"));
+    // A look at a tree finds what is wrong with it, and changes nothing.
+    let lock = r#"{"lockfileVersion": 3, "packages": {
+        "node_modules/right": {"version": "1.0.0", "dependencies": {"left": "^1.0.0"}},
+        "node_modules/left": {"version": "1.0.0"},
+        "node_modules/nobody": {"version": "1.0.0"}}}"#;
+    project.lock = Some(Lockfile::parse(lock, "package-lock.json").unwrap().into());
+    let graph = inspect(&project, &ResolveOptions::default()).unwrap();
+    let left = place(&graph, "node_modules/left");
+    assert_eq!((left.version.as_deref(), &left.marks[..]), (Some("1.0.0"), &[][..]));
+    assert_eq!(graph.edges[left.edges_in[0]].problem, Some(EdgeProblem::Invalid));
+    assert_eq!(place(&graph, "node_modules/nobody").marks, ["extraneous"]);
+}
+
+#[test]
+fn what_cannot_be_installed_here_says_why() {
+    let packages = packages(
+        r#"aix 1.0.0 {"os": ["aix"], "dependencies": {"below": "*"}}
+below 1.0.0"#,
+    );
+    let project = project(r#"{"name": "app", "optionalDependencies": {"aix": "*"}}"#);
+    let platforms = Some(Platforms::both(Platform { os: "linux".into(), cpu: "x64".into(), libc: None }));
+    let options = ResolveOptions { record: Record::Decisions, platforms, ..ResolveOptions::default() };
+    let mut cache = ManifestCache::new();
+    let resolve = resolve_with(&project, &packages, &options, &mut cache, |_| {});
+    let graph = futures_executor::block_on(resolve).unwrap().graph.unwrap();
+    let aix = place(&graph, "node_modules/aix");
+    assert!(
+        matches!(&aix.unfit, Some(Unfit::Platform(mismatch)) if mismatch.wanted.contains("aix")),
+        "{aix:?}"
+    );
+    assert_eq!(place(&graph, "node_modules/below").unfit, Some(Unfit::With("aix@1.0.0".to_owned())));
 }
 
 #[test]

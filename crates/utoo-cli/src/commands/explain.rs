@@ -12,8 +12,8 @@ mod text;
 use serde_json::{Value, json};
 use utoo_registry::UnifiedRegistry;
 use utoo_resolver::{
-    Graph, ManifestCache, PeerConflict, Place, PlaceKind, Project, Record, Resolution, ResolveError,
-    ResolveOptions, Warning, resolve_with,
+    Graph, ManifestCache, Overriding, PeerConflict, Place, PlaceKind, Project, Record, Resolution,
+    ResolveError, ResolveOptions, Warning, resolve_with,
 };
 use utoo_types::{PackageName, Range};
 
@@ -27,12 +27,28 @@ use rules::Considered;
 /// What was found out about the words of one command.
 struct Findings<'g> {
     graph: &'g Graph,
+    /// For the places of overrides in package.json.
+    inputs: &'g Inputs,
     /// What stands somewhere, in the order of the tree.
     places: Vec<Finding>,
     /// Dependencies on what stands nowhere, by index.
     unmet: Vec<usize>,
     /// The project's folder, which npm shows where the path ends.
     root: String,
+}
+
+impl Findings<'_> {
+    /// `overrides > a > b`, the rule that decides what an edge asks for.
+    fn rule(overriding: &Overriding) -> String {
+        let keys = overriding.path.iter().map(|key| &**key);
+        std::iter::once("overrides").chain(keys).collect::<Vec<_>>().join(" > ")
+    }
+
+    /// Line and column of that rule in package.json.
+    fn rule_place(&self, overriding: &Overriding) -> Option<(usize, usize)> {
+        let keys = overriding.path.iter().map(|key| &**key);
+        self.inputs.override_place(&std::iter::once("overrides").chain(keys).collect::<Vec<_>>())
+    }
 }
 
 /// One place with the versions that were considered for the edges that lead there.
@@ -85,7 +101,8 @@ impl Asked<'_> {
             CliError::new(Category::Local, "EINTERNAL", "the resolver kept no reasons; please report it")
         })?;
         let root = self.context.root().to_string_lossy().into_owned();
-        let mut findings = Findings { graph, places: Vec::new(), unmet: Vec::new(), root };
+        let mut findings =
+            Findings { graph, inputs: self.inputs, places: Vec::new(), unmet: Vec::new(), root };
         for word in wanted {
             let selector = Selector::parse(word, self.context);
             let places = (0..graph.places.len()).filter(|&place| selector.selects(&graph.places[place]));

@@ -42,6 +42,7 @@ use build::{Builder, unless_interrupted};
 pub(super) use inputs::{Inputs, Unsaved};
 use refresh::Refresh;
 use request::Edits;
+pub(super) use request::relative;
 pub(super) use resolve::options as resolve_options;
 pub(super) use shrinkwrap::shrinkwrap;
 pub(super) use summary::installed_scripts as rebuilt;

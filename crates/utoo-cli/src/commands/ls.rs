@@ -1,6 +1,7 @@
 //! `utoo ls`: what is installed, who wants it, and what is wrong with it.
 //!
-//! [`actual`] reads the disk: what stands in `node_modules` counts, not what a lockfile says. [`view`] walks from the
+//! [`actual`] reads the disk: what stands in `node_modules` counts, not what a lockfile says; the overrides of package.json
+//! count as for an install. [`view`] walks from the
 //! project along the dependencies, breadth first, and makes what is shown.
 
 mod actual;
@@ -15,7 +16,7 @@ use actual::Actual;
 use view::{Selection, View};
 
 pub(super) fn ls(context: &Context, names: &[String]) -> CliResult<Done> {
-    let actual = Actual::read(context.root())?;
+    let actual = Actual::read(context)?;
     let display = context.config.display();
     let wanted = names
         .iter()

@@ -9,6 +9,7 @@ use super::Builder;
 use super::can_place::{Question, check, deepest_nesting_target};
 use super::place::Placement;
 use super::verdict::Verdict;
+use crate::graph::Unfit;
 use crate::tree::{DependencyEdge, EdgeId, NodeId, Tree};
 
 /// One `node_modules` that was considered for a package.
@@ -78,6 +79,8 @@ pub(crate) struct Recorder {
     decisions: FxHashMap<EdgeId, Decision>,
     /// For which edge a node was placed.
     placed: FxHashMap<NodeId, EdgeId>,
+    /// Why a node cannot be installed here.
+    pub(crate) unfit: FxHashMap<NodeId, Unfit>,
 }
 
 /// What was tried for an edge.

@@ -4,6 +4,8 @@
 //! lead to is in the innermost of their scopes, as far as they get along. Nothing here is entered by a project
 //! without overrides.
 
+use std::sync::Arc;
+
 use super::{EdgeId, NodeId, Tree, WantId};
 use crate::overrides::{Overrides, RuleId};
 
@@ -122,9 +124,30 @@ impl Tree {
         self.edge(id).want != self.edge(id).declared
     }
 
+    /// The keys in package.json's `overrides` that lead to what decides what the edge asks for.
+    pub(crate) fn override_path(&self, id: EdgeId) -> Option<Vec<Arc<str>>> {
+        let rule = self.edge(id).rule.filter(|_| self.is_overridden(id))?;
+        self.overrides.as_ref().map(|overrides| overrides.path(rule))
+    }
+
     /// The override that decides what the edge asks for, as package.json has it: `a > b@^1`.
     pub(crate) fn override_of(&self, id: EdgeId) -> Option<String> {
-        let rule = self.edge(id).rule.filter(|_| self.is_overridden(id))?;
-        self.overrides.as_ref().map(|overrides| overrides.text(rule))
+        self.override_path(id).map(|keys| keys.join(" > "))
+    }
+
+    /// Whether npm calls the node overridden: an override names the very version that it has, and one of the edges that
+    /// lead to it came under that rule by itself, not by its dependent's.
+    pub(crate) fn is_overridden_node(&self, id: NodeId) -> bool {
+        let Some(overrides) = &self.overrides else { return false };
+        let node = self.node(id);
+        let is_meant = |rule: RuleId| {
+            let spec = overrides.spec(rule).filter(|_| overrides.is_for(rule, node.name));
+            spec.is_some_and(|spec| *spec == *self.package_of(id).manifest.raw_version)
+        };
+        let came_under = |edge: &EdgeId| {
+            let edge = self.edge(*edge);
+            edge.rule.is_some_and(is_meant) && edge.rule != self.node(edge.from).scope
+        };
+        node.scope.is_some_and(is_meant) && node.edges_in.iter().any(came_under)
     }
 }

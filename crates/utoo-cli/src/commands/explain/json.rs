@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use utoo_resolver::{DependencyEdge, EdgeProblem, Graph, Obstacle, Origin, PlaceKind, Trial, TrialVerdict};
+use utoo_resolver::{
+    DependencyEdge, EdgeProblem, Graph, Obstacle, Origin, Overriding, PlaceKind, Trial, TrialVerdict,
+};
 
 use super::Findings;
 use super::rules::Considered;
 
 pub(super) fn packages(findings: &Findings<'_>) -> Value {
-    let tree = Json { graph: findings.graph, root: &findings.root };
+    let tree = Json { findings, graph: findings.graph };
     let places = findings.places.iter().map(|finding| {
         let mut place = tree.place(finding.place, &mut BTreeSet::new());
         let here = &findings.graph.places[finding.place];
@@ -18,6 +20,7 @@ pub(super) fn packages(findings: &Findings<'_>) -> Value {
             place.insert(mark.to_owned(), here.marks.contains(&mark).into());
         }
         place.insert("bundled".to_owned(), here.marks.contains(&"inBundle").into());
+        place.insert("overridden".to_owned(), here.marks.contains(&"overridden").into());
         place.insert("installable".to_owned(), (!here.marks.contains(&"inert")).into());
         place.insert("placement".to_owned(), tree.placement(finding.place));
         let considered = finding.considered.iter().map(|considered| tree.considered(considered));
@@ -29,8 +32,8 @@ pub(super) fn packages(findings: &Findings<'_>) -> Value {
 }
 
 struct Json<'a> {
+    findings: &'a Findings<'a>,
     graph: &'a Graph,
-    root: &'a str,
 }
 
 impl Json<'_> {
@@ -39,7 +42,7 @@ impl Json<'_> {
         let place = &self.graph.places[index];
         let mut out = Map::new();
         if place.kind == PlaceKind::Project {
-            out.insert("location".to_owned(), self.root.into());
+            out.insert("location".to_owned(), self.findings.root.as_str().into());
             return out;
         }
         out.insert("name".to_owned(), place.name.clone().into());
@@ -83,6 +86,11 @@ impl Json<'_> {
         out.insert("type".to_owned(), edge.kind.as_str().into());
         out.insert("name".to_owned(), edge.name.clone().into());
         out.insert("spec".to_owned(), (&*edge.spec).into());
+        if let Some(overriding) = &edge.overridden {
+            out.insert("rawSpec".to_owned(), (&*overriding.declared).into());
+            out.insert("overridden".to_owned(), true.into());
+            out.insert("override".to_owned(), self.overriding(overriding));
+        }
         if let Some(problem) = edge.problem {
             let error = match problem {
                 EdgeProblem::Missing => "MISSING",
@@ -94,6 +102,12 @@ impl Json<'_> {
         }
         out.insert("from".to_owned(), Value::Object(self.place(edge.from, told)));
         Value::Object(out)
+    }
+
+    fn overriding(&self, overriding: &Overriding) -> Value {
+        let place = self.findings.rule_place(overriding);
+        let (line, column) = place.unzip();
+        json!({ "path": overriding.path, "file": "package.json", "line": line, "column": column })
     }
 
     fn placement(&self, index: usize) -> Value {
@@ -119,6 +133,7 @@ impl Json<'_> {
         });
         let mut out = json!({
             "package": considered.package.as_str(), "spec": considered.spec, "from": from.collect::<Value>(),
+            "override": considered.overridden.as_ref().map(|by| self.overriding(by)),
         });
         match &considered.versions {
             Ok(versions) => {

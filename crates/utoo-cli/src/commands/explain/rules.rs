@@ -1,13 +1,15 @@
 //! Which versions were considered for a place, and the rule that decided on each.
 
+use std::collections::BTreeSet;
+
 use utoo_registry::UnifiedRegistry;
 use utoo_resolver::{
-    Graph, GraphEdge, ManifestJob, ManifestJobDone, Obstacle, Origin, Registry, RegistryError,
-    ResolveOptions, Trial, TrialVerdict,
+    Graph, GraphEdge, ManifestJob, ManifestJobDone, Obstacle, Origin, Overriding, Place, Registry,
+    RegistryError, ResolveOptions, Trial, TrialVerdict, Unfit,
 };
 use utoo_types::{Candidate, PackageName, Packument, SpecKind, Verdict};
 
-use super::registry_want;
+use super::{Findings, registry_want};
 
 /// The versions of one package, as one spec saw them.
 pub(super) struct Considered {
@@ -15,6 +17,8 @@ pub(super) struct Considered {
     pub(super) package: PackageName,
     /// The spec.
     pub(super) spec: String,
+    /// What put the spec in place of the dependents' own.
+    pub(super) overridden: Option<Overriding>,
     /// The edges that ask so, by index.
     pub(super) edges: Vec<usize>,
     /// Every version, from the highest down; or why the registry's document is not to be had.
@@ -39,6 +43,8 @@ pub(super) enum Rule {
     Locked,
     /// The spec does not allow it.
     OutOfRange,
+    /// The dependent's own spec allows it, the override that decides does not.
+    Override(String),
     /// Published after `--before`, or too recently.
     PublishedLater,
     /// To be avoided.
@@ -49,6 +55,10 @@ pub(super) enum Rule {
     Staged,
     /// Made for another node or npm.
     Engines(String),
+    /// The best for the spec, and in the lockfile, but made for another system.
+    Platform(String),
+    /// The best for the spec, and in the lockfile, but of no use without a package that does not fit here.
+    LeftOut(String),
     /// Deprecated, with the notice.
     Deprecated(String),
     /// Higher, but the registry's default tag names a lower one.
@@ -71,11 +81,14 @@ impl Rule {
             Self::Shared => "shared",
             Self::Locked => "locked",
             Self::OutOfRange => "outOfRange",
+            Self::Override(_) => "override",
             Self::PublishedLater => "publishedLater",
             Self::Avoided => "avoided",
             Self::Restricted => "restricted",
             Self::Staged => "staged",
             Self::Engines(_) => "engines",
+            Self::Platform(_) => "platform",
+            Self::LeftOut(_) => "leftOut",
             Self::Deprecated(_) => "deprecated",
             Self::NotTagged => "distTagPreferred",
             Self::Lower => "lower",
@@ -88,7 +101,10 @@ impl Rule {
     /// What goes with it.
     pub(super) fn detail(&self) -> Option<&str> {
         match self {
-            Self::Engines(detail)
+            Self::Override(detail)
+            | Self::Engines(detail)
+            | Self::Platform(detail)
+            | Self::LeftOut(detail)
             | Self::Deprecated(detail)
             | Self::AlreadyPlaced(detail)
             | Self::PeerConflict(detail) => Some(detail),
@@ -103,11 +119,16 @@ impl Rule {
             Self::Shared => "used: it was there already, and one copy serves all".to_owned(),
             Self::Locked => "used: the lockfile has it, and it is in range".to_owned(),
             Self::OutOfRange => "out of range".to_owned(),
+            Self::Override(rule) => format!("in the dependent's own range, out of that of {rule}"),
             Self::PublishedLater => "published later than --before or min-release-age allow".to_owned(),
             Self::Avoided => "to be avoided".to_owned(),
             Self::Restricted => "restricted by the registry".to_owned(),
             Self::Staged => "staged, not published".to_owned(),
             Self::Engines(wanted) => format!("made for another engine: {wanted}"),
+            Self::Platform(wanted) => format!("in the lockfile, but not installed here: made for {wanted}"),
+            Self::LeftOut(without) => {
+                format!("in the lockfile, but not installed here: of no use without {without}")
+            }
             Self::Deprecated(notice) => format!("deprecated: {notice}"),
             Self::NotTagged => {
                 "in range, but the default dist-tag names a lower version, which is preferred".to_owned()
@@ -132,7 +153,9 @@ pub(super) async fn considered(
     for &index in &graph.places[place].edges_in {
         let edge = &graph.edges[index];
         let Some((package, kind)) = registry_want(&edge.name, &edge.spec) else { continue };
-        let known = all.iter_mut().find(|known| known.package == package && known.spec == *edge.spec);
+        let known = all.iter_mut().find(|known| {
+            known.package == package && known.spec == *edge.spec && known.overridden == edge.overridden
+        });
         if let Some(known) = known {
             known.edges.push(index);
             continue;
@@ -141,7 +164,8 @@ pub(super) async fn considered(
             Ok(packument) => Ok(judge(&packument, &kind, options, (graph, place, edge))),
             Err(error) => Err(error),
         };
-        all.push(Considered { package, spec: edge.spec.to_string(), edges: vec![index], versions });
+        let (spec, overridden) = (edge.spec.to_string(), edge.overridden.clone());
+        all.push(Considered { package, spec, overridden, edges: vec![index], versions });
     }
     all
 }
@@ -165,15 +189,22 @@ fn judge(
 ) -> Vec<Judged> {
     let here = &graph.places[place];
     let all = utoo_types::explain(packument, kind, &options.pick);
+    let overridden = overridden_versions(packument, options, edge);
     let best = all.iter().find(|(_, verdict)| *verdict == Verdict::Picked).map(|(best, _)| best.version());
     let judged = all.into_iter().map(|(candidate, verdict)| {
         let version = candidate.version_text().to_owned();
         let used = here.version.as_deref() == Some(&version);
         let rule = match verdict {
+            Verdict::Picked if used && here.unfit.is_some() => unfit(here),
             Verdict::Picked if used => Rule::Picked,
             Verdict::Picked => instead_of_best(graph, place, edge),
             _ if used && here.origin == Origin::Lockfile => Rule::Locked,
-            Verdict::OutOfRange => Rule::OutOfRange,
+            Verdict::OutOfRange => match &edge.overridden {
+                Some(overriding) if overridden.contains(&version) => {
+                    Rule::Override(Findings::rule(overriding))
+                }
+                _ => Rule::OutOfRange,
+            },
             _ if used => Rule::Shared,
             verdict => {
                 let higher = best.as_ref().is_some_and(|best| candidate.version() > *best);
@@ -183,6 +214,34 @@ fn judge(
         Judged { version, rule }
     });
     judged.collect()
+}
+
+/// The versions that the dependent's own spec would have allowed, where an override has another in its place.
+fn overridden_versions(
+    packument: &Packument,
+    options: &ResolveOptions,
+    edge: &GraphEdge,
+) -> BTreeSet<String> {
+    let declared = edge.overridden.as_ref().and_then(|by| registry_want(&edge.name, &by.declared));
+    // An alias for another package has other versions.
+    let Some((_, kind)) = declared.filter(|(package, _)| package == packument.name()) else {
+        return BTreeSet::new();
+    };
+    let all = utoo_types::explain(packument, &kind, &options.pick);
+    let allowed = all.into_iter().filter(|(_, verdict)| *verdict != Verdict::OutOfRange);
+    allowed.map(|(candidate, _)| candidate.version_text().to_owned()).collect()
+}
+
+/// Why what was picked is not installed here.
+fn unfit(place: &Place) -> Rule {
+    match &place.unfit {
+        Some(Unfit::Platform(mismatch)) => {
+            Rule::Platform(format!("{}, this is {}", mismatch.wanted, mismatch.current))
+        }
+        Some(Unfit::Engine(mismatch)) => Rule::Engines(format!("{} {}", mismatch.engine, mismatch.wanted)),
+        Some(Unfit::With(package)) => Rule::LeftOut(package.clone()),
+        None => Rule::Picked,
+    }
 }
 
 /// Why a version other than the best for the spec serves this edge.

@@ -19,7 +19,7 @@ pub(super) fn packages(findings: &Findings<'_>) -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        one(&mut text, findings.graph, finding);
+        one(&mut text, findings, finding);
     }
     for &edge in &findings.unmet {
         let edge = &findings.graph.edges[edge];
@@ -27,21 +27,21 @@ pub(super) fn packages(findings: &Findings<'_>) -> String {
         let _ = writeln!(text, "{} is nowhere in the tree", edge.name);
         let _ = writeln!(
             text,
-            "  {}{:?} from {from}{}",
-            label(edge),
-            edge.spec,
+            "  {} from {from}{}",
+            asked(findings, edge),
             if edge.problem.is_some() { " (missing)" } else { ", which does without" }
         );
     }
     text
 }
 
-fn one(text: &mut String, graph: &Graph, finding: &Finding) {
+fn one(text: &mut String, findings: &Findings<'_>, finding: &Finding) {
+    let graph = findings.graph;
     let place = &graph.places[finding.place];
     let marks: String = place.marks.iter().map(|mark| format!(" {mark}")).collect();
     let _ = writeln!(text, "{}{marks}", who(graph, finding.place));
     let _ = writeln!(text, "{}", place.location);
-    dependents(text, graph, finding.place, 1, &mut BTreeSet::from([finding.place]));
+    dependents(text, findings, finding.place, 1, &mut BTreeSet::from([finding.place]));
     placement(text, graph, finding.place);
     for considered in &finding.considered {
         versions(text, graph, considered);
@@ -49,7 +49,14 @@ fn one(text: &mut String, graph: &Graph, finding: &Finding) {
 }
 
 /// Every edge that leads there, and those that lead to its dependent, up to the project; each place once.
-fn dependents(text: &mut String, graph: &Graph, place: usize, depth: usize, seen: &mut BTreeSet<usize>) {
+fn dependents(
+    text: &mut String,
+    findings: &Findings<'_>,
+    place: usize,
+    depth: usize,
+    seen: &mut BTreeSet<usize>,
+) {
+    let graph = findings.graph;
     let indent = "  ".repeat(depth);
     for &index in &graph.places[place].edges_in {
         let edge = &graph.edges[index];
@@ -62,19 +69,29 @@ fn dependents(text: &mut String, graph: &Graph, place: usize, depth: usize, seen
         let again =
             if from.kind != PlaceKind::Project && !seen.insert(edge.from) { " (see above)" } else { "" };
         let from_text = who(graph, edge.from);
-        let _ = writeln!(text, "{indent}{}{:?} from {from_text}{problem}{again}", label(edge), edge.spec);
+        let _ = writeln!(text, "{indent}{} from {from_text}{problem}{again}", asked(findings, edge));
         if from.kind == PlaceKind::Project || !again.is_empty() {
             continue;
         }
         let _ = writeln!(text, "{indent}{}", from.location);
-        dependents(text, graph, edge.from, depth + 1, seen);
+        dependents(text, findings, edge.from, depth + 1, seen);
     }
     for (link, linked) in graph.places.iter().enumerate() {
         if linked.kind == (PlaceKind::Link { target: Some(place) }) && seen.insert(link) {
             let _ = writeln!(text, "{indent}{} links here", linked.location);
-            dependents(text, graph, link, depth + 1, seen);
+            dependents(text, findings, link, depth + 1, seen);
         }
     }
+}
+
+/// `peer react@"^17"`, or `overridden react@"^18" (was "^17", overrides > react at package.json:9:5)`.
+fn asked(findings: &Findings<'_>, edge: &GraphEdge) -> String {
+    let (label, spec) = (label(edge), &edge.spec);
+    let Some(overriding) = &edge.overridden else { return format!("{label}{spec:?}") };
+    let place = findings.rule_place(overriding);
+    let at = place.map(|(line, column)| format!(" at package.json:{line}:{column}")).unwrap_or_default();
+    let (declared, rule) = (&overriding.declared, Findings::rule(overriding));
+    format!("overridden {label}{spec:?} (was {declared:?}, {rule}{at})")
 }
 
 /// `peer react@`, with the words that npm puts in front.
@@ -176,9 +193,10 @@ fn versions(text: &mut String, graph: &Graph, considered: &Considered) {
         0 | 1 => String::new(),
         count => format!(" and {} more", count - 1),
     };
-    let (package, spec) = (&considered.package, &considered.spec);
-    let _ =
-        writeln!(text, "  versions considered for {package}@{spec} of {}{more}", first.unwrap_or_default());
+    let (package, spec, first) = (&considered.package, &considered.spec, first.unwrap_or_default());
+    let by = considered.overridden.as_ref().map(|by| format!(", by {}", Findings::rule(by)));
+    let by = by.unwrap_or_default();
+    let _ = writeln!(text, "  versions considered for {package}@{spec} of {first}{more}{by}");
     let judged = match &considered.versions {
         Ok(judged) => judged,
         Err(error) => {

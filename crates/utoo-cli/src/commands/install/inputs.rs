@@ -88,6 +88,11 @@ impl Inputs {
         package.json.place_of(&[block, name])
     }
 
+    /// Line and column of an override in the project's package.json, by its keys from `overrides` on.
+    pub(in crate::commands) fn override_place(&self, keys: &[&str]) -> Option<(usize, usize)> {
+        self.root.json.place_of(keys)
+    }
+
     /// Whether a workspace has this name.
     pub(super) fn has_workspace(&self, name: &PackageName) -> bool {
         self.workspaces.iter().any(|workspace| workspace.package.json.name() == Some(name))

@@ -253,7 +253,7 @@ pub(super) fn written(spec: &Spec, folder: &Path) -> String {
 }
 
 /// The way from one folder to another, both absolute.
-pub(super) fn relative(from: &Path, to: &Path) -> String {
+pub(in crate::commands) fn relative(from: &Path, to: &Path) -> String {
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(shared).map(|_| "..".to_owned());
     let down = to.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());

@@ -1,15 +1,19 @@
-//! What is in `node_modules`, and how it hangs together.
+//! What is in `node_modules`, and how it hangs together. The disk says which package stands where; what that makes of each
+//! dependency is for the resolver's rules to say ([`inspect`]), as for an install that starts from there.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
-use utoo_lockfile::Lockfile;
-use utoo_types::{Manifest, PackageName, Spec, SpecKind, collate};
+use utoo_lockfile::{Entry, Lockfile};
+use utoo_resolver::{EdgeKind, EdgeProblem, Folders, Graph, ResolveOptions, inspect};
+use utoo_types::Manifest;
 
+use super::super::install::{Inputs, relative};
+use crate::context::Context;
 use crate::error::{CliError, CliResult};
-use crate::project::{Package, workspaces};
+use crate::project::Package;
 
 /// A package on disk; the project is the first.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(super) struct Place {
     pub(super) is_link: bool,
     /// Whether nothing wants it.
     pub(super) extraneous: bool,
+    /// Whether an override names its very version.
+    pub(super) overridden: bool,
     /// `"^1.0.0" from the root project`, for each dependent that wants something else.
     pub(super) invalid: Vec<String>,
     pub(super) resolved: Option<Arc<str>>,
@@ -46,20 +52,12 @@ pub(super) struct Edge {
     pub(super) to: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EdgeKind {
-    Prod,
-    Dev,
-    Optional,
-    Peer,
-    PeerOptional,
-    Workspace,
-}
-
 /// The tree on disk.
 #[derive(Debug, Default)]
 pub(super) struct Actual {
     pub(super) root: PathBuf,
+    /// The same without links on the way there.
+    real_root: PathBuf,
     pub(super) nodes: Vec<Node>,
     pub(super) places: Vec<Place>,
     place_by_path: BTreeMap<PathBuf, usize>,
@@ -68,34 +66,24 @@ pub(super) struct Actual {
 
 impl Actual {
     /// Reads every `node_modules` of a project and of what it links to.
-    pub(super) fn read(root: &Path) -> CliResult<Self> {
+    pub(super) fn read(context: &Context) -> CliResult<Self> {
+        let root = context.root();
         let package = Package::read(root)?;
-        let members = workspaces(&package)?;
-        let mut actual = Self { root: root.to_owned(), ..Self::default() };
+        let real_root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let mut actual = Self { root: root.to_owned(), real_root, ..Self::default() };
         actual.add_node(root, &package)?;
         actual.add_resolved();
-        for node in 0..actual.nodes.len() {
-            // Folders that are worked on have development dependencies; packages from a registry do not.
-            let is_worked_on =
-                !actual.nodes[node].folder.components().any(|part| part.as_os_str() == "node_modules");
-            actual.nodes[node].edges = edges_of(&actual.nodes[node].manifest, is_worked_on);
-        }
-        for member in &members {
-            let name = member.json.name().map_or_else(|| file_name(&member.folder), ToString::to_string);
-            let spec =
-                format!("file:{}", member.folder.strip_prefix(root).unwrap_or(&member.folder).display());
-            let edges = &mut actual.nodes[0].edges;
-            edges.retain(|edge| edge.name != name);
-            edges.push(Edge { name, spec: spec.into(), kind: EdgeKind::Workspace, to: None });
-        }
-        actual.connect();
+        let inputs = Inputs::read(context)?;
+        let project = inputs.to_project(context, Some(actual.lockfile()), (&[], Vec::new()))?;
+        // Peers are shown also where installs leave them out (`--legacy-peer-deps`), as npm shows them.
+        let folders = if context.config.resolve().install_links { Folders::Pack } else { Folders::Link };
+        actual.connect(&inspect(&project, &ResolveOptions { folders, ..ResolveOptions::default() })?);
         Ok(actual)
     }
 
-    /// A place's own path in words, relative to the project.
+    /// A node's own place in words, relative to the project.
     pub(super) fn location(&self, node: usize) -> String {
-        let folder = &self.nodes[node].folder;
-        folder.strip_prefix(&self.root).unwrap_or(folder).to_string_lossy().into_owned()
+        self.relative(&self.nodes[node].folder)
     }
 
     fn add_node(&mut self, folder: &Path, package: &Package) -> CliResult<usize> {
@@ -148,6 +136,7 @@ impl Actual {
                 node,
                 is_link,
                 extraneous: true,
+                overridden: false,
                 invalid: Vec::new(),
                 resolved: None,
             });
@@ -167,94 +156,66 @@ impl Actual {
         }
     }
 
-    /// Finds what each edge finds, what is wrong with it, and what nothing reaches.
-    fn connect(&mut self) {
-        for node in 0..self.nodes.len() {
-            for edge in 0..self.nodes[node].edges.len() {
-                let (name, spec) = (&self.nodes[node].edges[edge].name, &self.nodes[node].edges[edge].spec);
-                let Some(place) = self.find(&self.nodes[node].folder, name) else { continue };
-                if !self.satisfies(node, place, (name, spec)) {
-                    let from = match node {
-                        0 => "the root project".to_owned(),
-                        node => self.location(node),
-                    };
-                    let text = format!("\"{spec}\" from {from}");
-                    self.places[place].invalid.push(text);
+    /// What is on disk, as a lockfile would have it.
+    fn lockfile(&self) -> Lockfile {
+        let mut lock = Lockfile::default();
+        for node in self.nodes.iter().skip(1).filter(|node| !self.place_by_path.contains_key(&node.folder)) {
+            let location = self.relative(&node.folder);
+            let entry = Entry::from_folder(&node.manifest, &location, None);
+            lock.packages.insert(location.into(), entry);
+        }
+        for place in &self.places {
+            let location = self.relative(&place.path);
+            let node = &self.nodes[place.node];
+            let entry = match place.is_link {
+                true => Entry::link_to(self.relative(&node.folder)),
+                false => Entry {
+                    resolved: place.resolved.clone(),
+                    ..Entry::from_manifest(&node.manifest).named_at(&location, &node.manifest.name)
+                },
+            };
+            lock.packages.insert(location.into(), entry);
+        }
+        lock
+    }
+
+    /// Takes over what each edge finds, what is wrong with it, and what nothing reaches.
+    fn connect(&mut self, graph: &Graph) {
+        let nodes: BTreeMap<String, usize> =
+            self.nodes.iter().enumerate().map(|(at, node)| (self.relative(&node.folder), at)).collect();
+        let places: BTreeMap<String, usize> =
+            self.places.iter().enumerate().map(|(at, place)| (self.relative(&place.path), at)).collect();
+        for found in &graph.places {
+            let Some(&at) = places.get(&*found.location) else { continue };
+            self.places[at].extraneous = found.marks.contains(&"extraneous");
+            self.places[at].overridden = found.marks.contains(&"overridden");
+        }
+        for edge in &graph.edges {
+            let from = &graph.places[edge.from].location;
+            let Some(&node) = nodes.get(&**from) else { continue };
+            let to = edge.to.and_then(|to| places.get(&*graph.places[to].location).copied());
+            if let Some(to) = to.filter(|_| edge.problem == Some(EdgeProblem::Invalid)) {
+                let from = if node == 0 { "the root project" } else { &**from };
+                self.places[to].invalid.push(format!("{:?} from {from}", edge.spec));
+            }
+            let spec = match edge.kind {
+                EdgeKind::Workspace => {
+                    let folder = edge.spec.strip_prefix("file:").unwrap_or(&edge.spec);
+                    format!("file:{}", self.real_root.join(folder).display()).into()
                 }
-                self.nodes[node].edges[edge].to = Some(place);
-            }
-        }
-        let mut reached = BTreeSet::from([0]);
-        let mut queue = VecDeque::from([0]);
-        while let Some(node) = queue.pop_front() {
-            for place in self.nodes[node].edges.iter().filter_map(|edge| edge.to).collect::<Vec<_>>() {
-                self.places[place].extraneous = false;
-                if reached.insert(self.places[place].node) {
-                    queue.push_back(self.places[place].node);
-                }
-            }
+                _ => Arc::clone(&edge.spec),
+            };
+            let name = edge.name.clone();
+            self.nodes[node].edges.push(Edge { name, spec, kind: edge.kind, to });
         }
     }
 
-    /// As node looks for it: in the folder's own `node_modules`, then in those above, up to the project's.
-    fn find(&self, folder: &Path, name: &str) -> Option<usize> {
-        folder
-            .ancestors()
-            .filter(|above| above.file_name().is_none_or(|last| last != "node_modules"))
-            .find_map(|above| self.place_by_path.get(&above.join("node_modules").join(name)).copied())
-    }
-
-    fn satisfies(&self, from: usize, place: usize, (name, spec): (&str, &str)) -> bool {
-        let manifest = &self.nodes[self.places[place].node].manifest;
-        let wanted = Spec::resolve(&PackageName::new_unchecked(name), spec, Some(&self.nodes[from].folder));
-        // Nothing satisfies what cannot be read.
-        wanted.is_ok_and(|wanted| match wanted.kind() {
-            SpecKind::Alias(target) => {
-                let same = target.name().is_some_and(|name| *name == manifest.name);
-                same && fits(manifest, target.kind())
-            }
-            SpecKind::Directory(path) => {
-                let target = path.canonicalize().unwrap_or_else(|_| path.clone());
-                let here = &self.nodes[self.places[place].node].folder;
-                !self.places[place].is_link || here.canonicalize().is_ok_and(|here| here == target)
-            }
-            kind => fits(manifest, kind),
-        })
-    }
-}
-
-/// Versions and ranges are compared; of tags, repositories and addresses the disk does not tell.
-fn fits(manifest: &Manifest, kind: &SpecKind) -> bool {
-    match (kind, &manifest.version) {
-        (SpecKind::Version(wanted), Some(version)) => wanted == version,
-        (SpecKind::Range(range), Some(version)) => range.satisfies(version),
-        (SpecKind::Range(range), None) => range.is_any(),
-        (SpecKind::Version(_), None) => false,
-        _ => true,
-    }
-}
-
-/// Sorted by name. A name in several blocks counts for the strongest: optional, prod, dev, peer.
-fn edges_of(manifest: &Manifest, is_worked_on: bool) -> Vec<Edge> {
-    let mut edges: Vec<Edge> = Vec::new();
-    let mut add = |name: &PackageName, spec: &Arc<str>, kind| {
-        if !edges.iter().any(|edge| edge.name == name.as_str()) {
-            edges.push(Edge { name: name.to_string(), spec: Arc::clone(spec), kind, to: None });
+    /// Where a folder is, as a lockfile says it: from the project, also where that was reached through a link.
+    fn relative(&self, folder: &Path) -> String {
+        let inside = folder.strip_prefix(&self.root).or_else(|_| folder.strip_prefix(&self.real_root));
+        match inside {
+            Ok(inside) => inside.to_string_lossy().into_owned(),
+            Err(_) => relative(&self.real_root, folder),
         }
-    };
-    manifest.optional_dependencies.iter().for_each(|(name, spec)| add(name, spec, EdgeKind::Optional));
-    manifest.dependencies.iter().for_each(|(name, spec)| add(name, spec, EdgeKind::Prod));
-    if is_worked_on {
-        manifest.dev_dependencies.iter().for_each(|(name, spec)| add(name, spec, EdgeKind::Dev));
     }
-    for (name, spec) in manifest.peer_dependencies.iter() {
-        let optional = manifest.is_optional_peer(name.as_str());
-        add(name, spec, if optional { EdgeKind::PeerOptional } else { EdgeKind::Peer });
-    }
-    edges.sort_by(|a, b| collate::compare(&a.name, &b.name));
-    edges
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

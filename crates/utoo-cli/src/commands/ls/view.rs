@@ -1,13 +1,15 @@
 //! What is shown of the tree, as text and as JSON.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
+use utoo_resolver::EdgeKind;
 use utoo_types::Omit;
 use utoo_types::{Spec, SpecKind, collate};
 
-use super::actual::{Actual, Edge, EdgeKind, Place};
+use super::actual::{Actual, Edge, Place};
 
 /// What of the tree is wanted.
 pub(super) struct Selection {
@@ -142,7 +144,15 @@ impl<'a> View<'a> {
     fn id_of(&self, item: usize) -> String {
         match &self.items[item].what {
             What::Found { place, .. } => self.id(place),
-            _ => id(self.actual.nodes[0].manifest.name.as_str(), &self.actual.nodes[0].manifest.raw_version),
+            _ => id(&self.project_name(), &self.actual.nodes[0].manifest.raw_version),
+        }
+    }
+
+    /// The project's own name, or its folder's.
+    fn project_name(&self) -> Cow<'_, str> {
+        match self.actual.nodes[0].manifest.name.as_str() {
+            "" => self.actual.root.file_name().unwrap_or_default().to_string_lossy(),
+            name => name.into(),
         }
     }
 
@@ -210,9 +220,6 @@ impl<'a> View<'a> {
             }
             What::Found { place, deduped } => {
                 let mut label = self.id(place);
-                if place.is_link {
-                    label.push_str(&format!(" -> ./{}", self.actual.location(place.node)));
-                }
                 if *deduped {
                     label.push_str(" deduped");
                 }
@@ -221,6 +228,12 @@ impl<'a> View<'a> {
                 }
                 if place.extraneous {
                     label.push_str(" extraneous");
+                }
+                if place.overridden && !deduped {
+                    label.push_str(" overridden");
+                }
+                if place.is_link {
+                    label.push_str(&format!(" -> ./{}", self.actual.location(place.node)));
                 }
                 label
             }
@@ -249,7 +262,7 @@ impl<'a> View<'a> {
         if !manifest.raw_version.is_empty() {
             document.insert("version".to_owned(), (&*manifest.raw_version).into());
         }
-        document.insert("name".to_owned(), manifest.name.as_str().into());
+        document.insert("name".to_owned(), self.project_name().into());
         if !self.problems.is_empty() {
             document.insert("problems".to_owned(), self.problems.clone().into());
         }
@@ -278,18 +291,22 @@ impl<'a> View<'a> {
                 entry.insert("required".to_owned(), (&*edge.spec).into());
                 entry.insert("missing".to_owned(), true.into());
             }
-            What::Found { place, .. } => {
+            What::Found { place, deduped } => {
                 let version = &self.actual.nodes[place.node].manifest.raw_version;
                 if !version.is_empty() {
                     entry.insert("version".to_owned(), (&**version).into());
                 }
-                if let Some(resolved) = &place.resolved {
+                if *deduped {
+                    // It is told in full where it comes first.
+                } else if let Some(resolved) = &place.resolved {
                     entry.insert("resolved".to_owned(), (&**resolved).into());
                 } else if place.is_link {
                     let target = self.actual.location(place.node);
                     entry.insert("resolved".to_owned(), format!("file:../{target}").into());
                 }
-                entry.insert("overridden".to_owned(), false.into());
+                if !deduped {
+                    entry.insert("overridden".to_owned(), place.overridden.into());
+                }
                 if !place.invalid.is_empty() {
                     entry.insert("invalid".to_owned(), place.invalid.join(", ").into());
                 }
@@ -306,7 +323,7 @@ impl<'a> View<'a> {
 }
 
 fn id(name: &str, version: &str) -> String {
-    if version.is_empty() { name.to_owned() } else { format!("{name}@{version}") }
+    format!("{name}@{version}")
 }
 
 fn is_in(place: &Place, modules: &std::path::Path) -> bool {
