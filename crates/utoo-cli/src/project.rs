@@ -20,7 +20,7 @@ impl Package {
     /// Reads the package.json of a folder; `None` where there is none.
     pub(crate) fn find(folder: &Path) -> CliResult<Option<Self>> {
         let path = folder.join("package.json");
-        match std::fs::read_to_string(&path) {
+        match utoo_fs::read_to_string(&path) {
             Ok(text) => {
                 let json = PackageJson::parse(&text, &path)?;
                 Ok(Some(Self { folder: folder.to_owned(), json }))
@@ -72,7 +72,7 @@ fn collect(
     found: &mut Vec<PathBuf>,
 ) -> CliResult<()> {
     let folder = root.join(&relative);
-    let entries = match std::fs::read_dir(&folder) {
+    let entries = match utoo_fs::read_dir(&folder) {
         Ok(entries) => entries,
         // A folder of somebody else's, which no workspace needs.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),

@@ -100,8 +100,10 @@ fn node_gyp(path: &str, cache: &Path) -> Option<NodeGyp> {
         .find(|script| script.is_file())?;
     let bin = cache.join(NODE_GYP_BIN);
     let command = bin.join("node-gyp");
-    if std::fs::read(&command).ok().as_deref() != Some(NODE_GYP.as_bytes()) {
-        write_command(&bin, &command).ok()?;
+    if utoo_fs::read(&command).ok().as_deref() != Some(NODE_GYP.as_bytes()) {
+        utoo_fs::create_dir_all(&bin).ok()?;
+        // Executable before it has its name, so that nobody finds half a command.
+        utoo_fs::write_atomic_with_mode(&command, NODE_GYP, 0o755).ok()?;
     }
     Some(NodeGyp { script, bin })
 }
@@ -110,19 +112,6 @@ fn node_gyp(path: &str, cache: &Path) -> Option<NodeGyp> {
 pub(crate) const NODE_GYP_BIN: &str = "node-gyp-bin";
 
 const NODE_GYP: &str = "#!/bin/sh\nexec \"${npm_node_execpath:-node}\" \"$npm_config_node_gyp\" \"$@\"\n";
-
-/// Executable before it has its name, so that nobody finds half a command.
-fn write_command(bin: &Path, command: &Path) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    std::fs::create_dir_all(bin)?;
-    let temporary = bin.join(format!("node-gyp.{}", std::process::id()));
-    let mut file =
-        std::fs::File::options().write(true).create(true).truncate(true).mode(0o755).open(&temporary)?;
-    file.write_all(NODE_GYP.as_bytes())?;
-    drop(file);
-    std::fs::rename(&temporary, command)
-}
 
 /// `npm_config_*` for tools that ask for it, without credentials.
 fn configuration(config: &Config, home: Option<&Path>) -> Vec<(String, String)> {

@@ -11,13 +11,14 @@
 //! **Litter.** A writer that is killed leaves its temporary file. It holds a lock on it for as long as it lives, so that
 //! [`sweep_temporary`] tells at once whose writer is gone.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
 
-use crate::{FsError, Result};
+use crate::faults::{self, Call, pass};
+use crate::{FsError, Result, plain};
 
 /// Replaces `path` by a file with these bytes, mode 0666 less the umask.
 ///
@@ -55,17 +56,18 @@ pub fn write_durable(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<
     let file = temporary_beside(&target, 0o666)?;
     fill(&file, &target, bytes.as_ref())?;
     if let Ok(metadata) = fs::metadata(&target) {
-        let kept = fs::set_permissions(file.path(), metadata.permissions());
+        let kept = plain::set_permissions(file.path(), metadata.permissions());
         kept.map_err(|error| FsError::io("keep the mode of", &target, error))?;
     }
-    file.as_file().sync_all().map_err(|error| FsError::io("sync", &target, error))?;
+    let synced = pass(Call::Sync, || target.clone()).map_err(Into::into);
+    synced.and_then(|()| file.as_file().sync_all()).map_err(|error| FsError::io("sync", &target, error))?;
     rename_over(file, &target)
 }
 
 /// Removes the temporary files that killed processes left in a directory. Best effort: what cannot be listed, opened or
 /// locked stays.
 pub fn sweep_temporary(directory: impl AsRef<Path>) {
-    let Ok(entries) = fs::read_dir(directory) else { return };
+    let Ok(entries) = plain::read_dir(directory) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
@@ -73,11 +75,11 @@ pub fn sweep_temporary(directory: impl AsRef<Path>) {
         if !ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
             continue;
         }
-        if let Ok(file) = File::open(entry.path())
+        if let Ok(file) = plain::open(entry.path())
             && file.try_lock().is_ok()
         {
             // Another process may have swept it already.
-            let _ = fs::remove_file(entry.path());
+            let _ = plain::remove_file(entry.path());
         }
     }
 }
@@ -109,14 +111,17 @@ fn unlocked_beside(path: &Path, mode: u32) -> Result<NamedTempFile> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     #[cfg(not(unix))]
     let _ = mode;
-    builder.tempfile_in(directory).map_err(|error| FsError::io("write", path, error))
+    let passed = pass(Call::Create, || path.to_owned()).map_err(Into::into);
+    passed.and_then(|()| builder.tempfile_in(directory)).map_err(|error| FsError::io("write", path, error))
 }
 
 fn fill(file: &NamedTempFile, path: &Path, bytes: &[u8]) -> Result<()> {
-    file.as_file().write_all(bytes).map_err(|error| FsError::io("write", path, error))
+    let written = faults::write(|| path.to_owned(), bytes, |bytes| file.as_file().write_all(bytes));
+    written.map_err(|error| FsError::io("write", path, error))
 }
 
 fn rename_over(file: NamedTempFile, path: &Path) -> Result<()> {
+    pass(Call::Rename, || path.to_owned()).map_err(|fault| FsError::io("replace", path, fault))?;
     match file.persist(path) {
         Ok(_) => Ok(()),
         Err(error) => Err(FsError::io("replace", path, error.error)),

@@ -18,12 +18,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    self, AtFlags, CWD, FileType, Mode, OFlags, linkat, mkdirat, openat, readlinkat, renameat, statat,
-    symlinkat, unlinkat,
+    self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, linkat, mkdirat, openat, readlinkat,
+    renameat, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
+use crate::faults::{self, Call};
 use crate::link::unix::{At, attempt_at};
+use crate::remove::open_up;
 use crate::{FsError, LinkMethod, LinkMode, LinkRoute, Result, link};
 
 /// An open directory (Unix). `Send` and `Sync`: several threads may work below one.
@@ -58,6 +60,9 @@ pub struct DirEntry {
 
 const OPEN_DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// How often [`Dir::remove_tree`] tries.
+const REMOVALS: usize = 4;
+
 impl Dir {
     /// Opens the directory at `path`, following links: for the roots that the user chose.
     ///
@@ -66,7 +71,8 @@ impl Dir {
     /// `ENOENT`, `ENOTDIR`, `EACCES`, `EMFILE`.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        match openat(CWD, path, OPEN_DIRECTORY, Mode::empty()) {
+        let passed = faults::pass(Call::OpenDir, || path.to_owned()).map_err(Errno::from);
+        match passed.and_then(|()| openat(CWD, path, OPEN_DIRECTORY, Mode::empty())) {
             Ok(fd) => Ok(Self { fd, path: path.to_owned() }),
             Err(error) => Err(FsError::io("open", path, error)),
         }
@@ -93,7 +99,9 @@ impl Dir {
     ///
     /// As [`Dir::open_dir`], and what `mkdir` gives.
     pub fn ensure_dir(&self, name: impl AsRef<Path>) -> Result<Self> {
-        self.walk(name.as_ref(), |directory, component| {
+        let name = name.as_ref();
+        self.walk(name, |directory, component| {
+            self.pass(Call::CreateDir, name)?;
             match mkdirat(directory, component, Mode::from(0o777)) {
                 Err(Errno::EXIST) => Ok(()),
                 made => made,
@@ -108,7 +116,8 @@ impl Dir {
     /// `EEXIST` where anything has that name, be it a dangling link; `ENOENT` where its parent is missing.
     pub fn create_dir(&self, name: impl AsRef<Path>) -> Result<()> {
         let name = name.as_ref();
-        mkdirat(&self.fd, name, Mode::from(0o777)).map_err(|error| self.error("create", name, error))
+        let made = self.pass(Call::CreateDir, name).and_then(|()| mkdirat(&self.fd, name, Mode::from(0o777)));
+        made.map_err(|error| self.error("create", name, error))
     }
 
     /// Creates a file and writes it whole. The mode counts less the umask. Three system calls.
@@ -119,7 +128,8 @@ impl Dir {
     pub fn create_file_with_mode(&self, name: impl AsRef<Path>, mode: u32, bytes: &[u8]) -> Result<()> {
         let name = name.as_ref();
         let mut file = self.create_file(name, mode)?;
-        file.write_all(bytes).map_err(|error| {
+        let written = faults::write(|| self.path.join(name), bytes, |bytes| file.write_all(bytes));
+        written.map_err(|error| {
             let _ = self.at(name).remove();
             self.error("write", name, error)
         })
@@ -150,8 +160,8 @@ impl Dir {
         source_name: impl AsRef<Path>,
     ) -> Result<()> {
         let name = name.as_ref();
-        linkat(&source.fd, source_name.as_ref(), &self.fd, name, AtFlags::empty())
-            .map_err(|error| self.error("link", name, error))
+        let link = || linkat(&source.fd, source_name.as_ref(), &self.fd, name, AtFlags::empty());
+        self.pass(Call::Link, name).and_then(|()| link()).map_err(|error| self.error("link", name, error))
     }
 
     /// [`crate::link_or_copy`], relative to two open directories. With a route that knows hard links to work and
@@ -179,7 +189,8 @@ impl Dir {
     /// `EEXIST` where anything has that name.
     pub fn symlink(&self, target: impl AsRef<Path>, name: impl AsRef<Path>) -> Result<()> {
         let name = name.as_ref();
-        symlinkat(target.as_ref(), &self.fd, name).map_err(|error| self.error("create the link", name, error))
+        let made = self.pass(Call::Symlink, name).and_then(|()| symlinkat(target.as_ref(), &self.fd, name));
+        made.map_err(|error| self.error("create the link", name, error))
     }
 
     /// The text of the symbolic link `name`; `None` where nothing, or no link, has that name.
@@ -190,7 +201,7 @@ impl Dir {
     pub fn read_link(&self, name: impl AsRef<Path>) -> Result<Option<PathBuf>> {
         use std::os::unix::ffi::OsStringExt;
         let name = name.as_ref();
-        match readlinkat(&self.fd, name, Vec::new()) {
+        match self.pass(Call::ReadLink, name).and_then(|()| readlinkat(&self.fd, name, Vec::new())) {
             Ok(text) => Ok(Some(PathBuf::from(std::ffi::OsString::from_vec(text.into_bytes())))),
             Err(Errno::NOENT | Errno::INVAL | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(self.error("read the link", name, error)),
@@ -204,7 +215,8 @@ impl Dir {
     /// `EACCES` and the like.
     pub fn kind(&self, name: impl AsRef<Path>) -> Result<Option<EntryKind>> {
         let name = name.as_ref();
-        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let look = || statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        match self.pass(Call::Look, name).and_then(|()| look()) {
             Ok(stat) => Ok(Some(kind_of(FileType::from_raw_mode(stat.st_mode)))),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(self.error("look at", name, error)),
@@ -219,13 +231,15 @@ impl Dir {
     pub fn read(&self, name: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
         let name = name.as_ref();
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mut file = match openat(&self.fd, name, flags, Mode::empty()) {
+        let open = || openat(&self.fd, name, flags, Mode::empty());
+        let mut file = match self.pass(Call::Open, name).and_then(|()| open()) {
             Ok(fd) => File::from(fd),
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
             Err(error) => return Err(self.error("open", name, error)),
         };
         let mut bytes = Vec::new();
-        match file.read_to_end(&mut bytes) {
+        let mut read = || file.read_to_end(&mut bytes);
+        match self.pass(Call::Read, name).map_err(Into::into).and_then(|()| read()) {
             Ok(_) => Ok(Some(bytes)),
             Err(error) => Err(self.error("read", name, error)),
         }
@@ -240,7 +254,8 @@ impl Dir {
     pub fn entries(&self) -> Result<Vec<DirEntry>> {
         let whole = Path::new("");
         let mut entries = Vec::new();
-        for entry in fs::Dir::read_from(&self.fd).map_err(|error| self.error("list", whole, error))? {
+        let list = self.pass(Call::List, whole).and_then(|()| fs::Dir::read_from(&self.fd));
+        for entry in list.map_err(|error| self.error("list", whole, error))? {
             let entry = entry.map_err(|error| self.error("list", whole, error))?;
             let name = path_of(entry.file_name());
             if name == Path::new(".") || name == Path::new("..") {
@@ -273,15 +288,29 @@ impl Dir {
         self.unlink(name.as_ref(), AtFlags::REMOVEDIR)
     }
 
-    /// Removes whatever has this name, a tree with all that is in it; links are removed, not followed. `Ok(false)`
-    /// where nothing has that name.
+    /// Removes whatever has this name, a tree with all that is in it; links are removed, not followed, also when a
+    /// directory is swapped for a link while this runs. `Ok(false)` where nothing has that name.
+    ///
+    /// Directories without write permission are opened up first: packages ship such, and npm removes them too. Trees that
+    /// others still write to are tried again, a few times.
     ///
     /// # Errors
     ///
     /// `EACCES` and the like, for the first entry that cannot be removed.
     pub fn remove_tree(&self, name: impl AsRef<Path>) -> Result<bool> {
         let name = name.as_ref();
-        match unlinkat(&self.fd, name, AtFlags::empty()) {
+        for _ in 1..REMOVALS {
+            match self.remove_tree_once(name) {
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => open_up(&self.path.join(name)),
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+                removed => return removed,
+            }
+        }
+        self.remove_tree_once(name)
+    }
+
+    fn remove_tree_once(&self, name: &Path) -> Result<bool> {
+        match self.pass(Call::RemoveFile, name).and_then(|()| unlinkat(&self.fd, name, AtFlags::empty())) {
             Ok(()) => return Ok(true),
             Err(Errno::NOENT) => return Ok(false),
             // Linux says EISDIR of a directory, macOS EPERM.
@@ -290,14 +319,12 @@ impl Dir {
         }
         let tree = match self.open_dir(name) {
             Ok(tree) => tree,
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                return crate::remove_dir_all(self.path.join(name)).map(|()| true);
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
         for entry in tree.entries()? {
             match entry.kind {
-                EntryKind::Directory => tree.remove_tree(&entry.name)?,
+                EntryKind::Directory => tree.remove_tree_once(&entry.name)?,
                 _ => tree.remove_file(&entry.name)?,
             };
         }
@@ -311,8 +338,43 @@ impl Dir {
     /// `ENOENT`, `EXDEV`, `ENOTEMPTY` or `EEXIST` where a filled directory has the new name.
     pub fn rename(&self, name: impl AsRef<Path>, to: &Self, to_name: impl AsRef<Path>) -> Result<()> {
         let to_name = to_name.as_ref();
-        renameat(&self.fd, name.as_ref(), &to.fd, to_name)
-            .map_err(|error| to.error("move to", to_name, error))
+        let rename = || renameat(&self.fd, name.as_ref(), &to.fd, to_name);
+        let renamed = to.pass(Call::Rename, to_name).and_then(|()| rename());
+        renamed.map_err(|error| to.error("move to", to_name, error))
+    }
+
+    /// Takes the kernel's lock on the directory, unless somebody holds it: whether it was taken. It ends when this value and
+    /// its process do.
+    ///
+    /// # Errors
+    ///
+    /// Where the file system has no locks.
+    pub fn try_lock(&self) -> Result<bool> {
+        match self.flock(FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK) => Ok(false),
+            Err(error) => Err(self.error("lock", Path::new(""), error)),
+        }
+    }
+
+    /// Takes the kernel's lock on the directory, and waits while somebody holds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dir::try_lock`].
+    pub fn lock(&self) -> Result<()> {
+        loop {
+            match self.flock(FlockOperation::LockExclusive) {
+                Ok(()) => return Ok(()),
+                // A signal that the process handles: the wait goes on.
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(self.error("lock", Path::new(""), error)),
+            }
+        }
+    }
+
+    fn flock(&self, operation: FlockOperation) -> Result<(), Errno> {
+        self.pass(Call::Lock, Path::new("")).and_then(|()| fs::flock(&self.fd, operation))
     }
 
     fn walk(&self, name: &Path, before: impl Fn(BorrowedFd<'_>, &Path) -> Result<(), Errno>) -> Result<Self> {
@@ -324,6 +386,7 @@ impl Dir {
             };
             let component = Path::new(component);
             let opened = before(directory, component).and_then(|()| {
+                self.pass(Call::OpenDir, name)?;
                 openat(directory, component, OPEN_DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
             });
             current = Some(opened.map_err(|error| self.error("open", name, error))?);
@@ -335,7 +398,8 @@ impl Dir {
     }
 
     fn unlink(&self, name: &Path, flags: AtFlags) -> Result<bool> {
-        match unlinkat(&self.fd, name, flags) {
+        let call = if flags.contains(AtFlags::REMOVEDIR) { Call::RemoveDir } else { Call::RemoveFile };
+        match self.pass(call, name).and_then(|()| unlinkat(&self.fd, name, flags)) {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(self.error("remove", name, error)),
@@ -343,7 +407,11 @@ impl Dir {
     }
 
     fn at<'a>(&'a self, name: &'a Path) -> At<'a> {
-        At { directory: self.fd.as_fd(), name }
+        At { directory: self.fd.as_fd(), above: &self.path, name }
+    }
+
+    fn pass(&self, call: Call, name: &Path) -> Result<(), Errno> {
+        self.at(name).pass(call)
     }
 
     fn error(&self, action: &'static str, name: &Path, error: impl Into<std::io::Error>) -> FsError {

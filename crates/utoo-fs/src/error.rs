@@ -45,6 +45,18 @@ impl FsError {
         }
     }
 
+    /// Whether it says no more than that there is no such file or directory: nothing has the name, or a file or a link is
+    /// where a directory would have to be.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+                    || is_loop(source)
+            }
+            Self::Path(_) => false,
+        }
+    }
+
     /// The kind of the system's answer.
     pub fn kind(&self) -> io::ErrorKind {
         match self {
@@ -76,6 +88,17 @@ fn code_of(error: &io::Error) -> &'static str {
         Kind::Unsupported => "ENOTSUP",
         _ => numbered_code(error),
     }
+}
+
+/// What `O_NOFOLLOW` makes of a link.
+#[cfg(unix)]
+fn is_loop(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP)
+}
+
+#[cfg(not(unix))]
+fn is_loop(_: &io::Error) -> bool {
+    false
 }
 
 #[cfg(unix)]

@@ -11,9 +11,11 @@
 //! - [`Dir`] (Unix) is an open directory: everything below it is named relative to its descriptor, so that linking
 //!   57,000 files walks no path twice and never goes through a symbolic link that someone planted on the way.
 //!
-//! Beside them [`publish_dir`] renames a finished directory into place and [`remove_dir_all`] removes a tree.
+//! Beside them [`publish_dir`] renames a finished directory into place and [`remove_dir_all`] removes a tree; for the rest
+//! there are the single calls of `std::fs` that change the disk ([`rename`], [`create_dir`], …), since every one of them
+//! goes through one point (`faults.rs`), at which tests let it fail. Nothing of that point is in what is shipped.
 //!
-//! The crate keeps no process-wide state, changes neither umask nor current directory, starts no thread, prints
+//! The crate keeps no process-wide state (but for the plans of tests), changes neither umask nor current directory, starts no thread, prints
 //! nothing and knows nothing of packages.
 
 mod atomic;
@@ -21,8 +23,14 @@ mod contained;
 #[cfg(unix)]
 mod dir;
 mod error;
+#[cfg_attr(
+    not(all(feature = "faults", unix)),
+    allow(unreachable_pub, reason = "tests name calls, nobody else")
+)]
+mod faults;
 mod link;
 mod lock;
+mod plain;
 mod publish;
 mod remove;
 
@@ -33,8 +41,14 @@ pub use contained::{
 #[cfg(unix)]
 pub use dir::{Dir, DirEntry, EntryKind};
 pub use error::FsError;
+#[cfg(all(feature = "faults", unix))]
+pub use faults::{Armed, Call, Extent, Failure, FaultPlan, calls_of_trace};
 pub use link::{LinkMemory, LinkMethod, LinkMode, LinkRoute, link_or_copy};
 pub use lock::DirLock;
+pub use plain::{
+    create_dir, create_dir_all, create_new, open, open_with, overwrite, read, read_dir, read_to_string,
+    remove_dir, remove_file, rename, set_permissions, touch, write_all, write_all_at,
+};
 pub use publish::{Published, publish_dir};
 pub use remove::remove_dir_all;
 

@@ -156,7 +156,11 @@ pub(crate) fn make(
 #[cfg(unix)]
 fn device(path: &Path) -> Result<u64> {
     use std::os::unix::fs::MetadataExt;
-    match std::fs::metadata(path) {
+    let look = || std::fs::metadata(path);
+    match crate::faults::pass(crate::faults::Call::Look, || path.to_owned())
+        .map_err(Into::into)
+        .and_then(|()| look())
+    {
         Ok(metadata) => Ok(metadata.dev()),
         Err(error) => Err(FsError::io("look at", path, error)),
     }

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{FsError, Result};
+use crate::faults::{Call, pass};
+use crate::{FsError, Result, plain};
 
 /// How often a held lock is tried before the caller's notice is due; after it, the wait is the kernel's.
 const POLL: Duration = Duration::from_millis(5);
@@ -65,6 +66,7 @@ impl DirLock {
         let path = path.as_ref();
         loop {
             let file = open(path)?;
+            pass(Call::Lock, || path.to_owned()).map_err(|fault| FsError::io("lock", path, fault))?;
             match file.try_lock() {
                 Ok(()) if is_still_at(&file, path) => {
                     return Ok(Some(Self { path: path.to_owned(), _file: file }));
@@ -92,11 +94,11 @@ fn open(path: &Path) -> Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
     }
-    let opened = match options.open(path) {
+    let opened = match plain::open_with(path, &options) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let parent = path.parent().unwrap_or(Path::new(""));
-            std::fs::create_dir_all(parent).map_err(|error| FsError::io("create", parent, error))?;
-            options.open(path)
+            plain::create_dir_all(parent).map_err(|error| FsError::io("create", parent, error))?;
+            plain::open_with(path, &options)
         }
         opened => opened,
     };

@@ -1,10 +1,9 @@
 //! A finished directory appears at once, or not at all.
 
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::{FsError, Result, remove_dir_all};
+use crate::{FsError, Result, plain, remove_dir_all};
 
 /// What [`publish_dir`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub enum Published {
 /// [`FsError::Io`] with `target`; `staged` stays where it is then, and is the caller's to remove.
 pub fn publish_dir(staged: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<Published> {
     let (staged, target) = (staged.as_ref(), target.as_ref());
-    let first = match fs::rename(staged, target) {
+    let first = match plain::rename(staged, target) {
         Ok(()) => return Ok(Published::Moved),
         Err(error) => error,
     };
@@ -39,12 +38,12 @@ pub fn publish_dir(staged: impl AsRef<Path>, target: impl AsRef<Path>) -> Result
             if is_directory(target) {
                 return keep_existing(staged);
             }
-            let removed = fs::remove_file(target);
+            let removed = plain::remove_file(target);
             removed.or_else(absent).map_err(|error| FsError::io("remove", target, error))?;
         }
         _ => return Err(FsError::io("move into place", target, first)),
     }
-    match fs::rename(staged, target) {
+    match plain::rename(staged, target) {
         Ok(()) => Ok(Published::Moved),
         // Another process published between the two attempts.
         Err(_) if is_directory(target) => keep_existing(staged),
@@ -58,12 +57,12 @@ fn keep_existing(staged: &Path) -> Result<Published> {
 }
 
 fn is_directory(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
 fn create_parent(target: &Path) -> Result<()> {
     let parent = target.parent().unwrap_or(Path::new(""));
-    fs::create_dir_all(parent).map_err(|error| FsError::io("create", parent, error))
+    plain::create_dir_all(parent).map_err(|error| FsError::io("create", parent, error))
 }
 
 fn absent(error: io::Error) -> io::Result<()> {

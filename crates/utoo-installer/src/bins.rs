@@ -16,7 +16,7 @@ use utoo_fs::{Dir, EntryKind};
 use utoo_lockfile::{name_of_location, parent_location};
 use utoo_types::collate;
 
-use crate::disk::open_base;
+use crate::disk::{if_there, open_base};
 use crate::select::base_of;
 use crate::store::Shebang;
 use crate::{InstallError, Result};
@@ -75,14 +75,13 @@ pub(crate) fn link_bins(project: &Dir, commands: Vec<Commands<'_>>, touched: &[A
 
 fn link_folder(project: &Dir, parent: &str, packages: Vec<Commands<'_>>) -> Result<()> {
     let base = base_of_parent(parent);
-    let Ok(folder) = open_base(project, base).and_then(|dir| {
+    let folder = open_base(project, base).and_then(|dir| {
         match parent.strip_prefix(base).map(|rest| rest.trim_start_matches('/')) {
             None | Some("") => Ok(dir),
             Some(below) => dir.open_dir(below),
         }
-    }) else {
-        return Ok(());
-    };
+    });
+    let Some(folder) = if_there(folder)? else { return Ok(()) };
     if folder.kind("node_modules")? != Some(EntryKind::Directory) {
         return Ok(());
     }
@@ -197,11 +196,11 @@ fn prepare_in_folder(folder: &Path, target: &str) -> Result<()> {
         return Ok(());
     }
     let mode = metadata.permissions().mode() & 0o7777;
-    let bytes = std::fs::read(&path).map_err(fail("read"))?;
+    let bytes = utoo_fs::read(&path).map_err(fail("read"))?;
     if Shebang::of(&bytes) == Shebang::Crlf {
         utoo_fs::write_atomic_with_mode(&path, without_shebang_cr(bytes), mode | 0o755)?;
     } else if mode & 0o111 != 0o111 {
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode | 0o111))
+        utoo_fs::set_permissions(&path, PermissionsExt::from_mode(mode | 0o111))
             .map_err(fail("make executable"))?;
     }
     Ok(())

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, statat};
-use utoo_fs::{Dir, DirEntry, EntryKind};
+use utoo_fs::{Dir, DirEntry, EntryKind, FsError};
 use utoo_lockfile::{Entry, Lockfile, parent_location};
 
 use crate::Result;
@@ -127,7 +127,7 @@ impl Look<'_> {
             None | Some("") => Ok(dir),
             Some(rest) => dir.open_dir(rest.trim_start_matches('/')),
         });
-        Ok(opened.ok())
+        if_there(opened)
     }
 
     fn open_or_note(&mut self, folder: &Dir, name: &str, path: &str) -> Result<Option<Dir>> {
@@ -171,11 +171,21 @@ impl Look<'_> {
 
 /// Opens the folder that holds an outermost `node_modules`. Links on the way to it are the user's own choice only
 /// outside the project, where a link of the lockfile leads.
-pub(crate) fn open_base(project: &Dir, base: &str) -> Result<Dir, utoo_fs::FsError> {
+pub(crate) fn open_base(project: &Dir, base: &str) -> Result<Dir, FsError> {
     match base {
         "" => Dir::open(project.path()),
         _ if base.starts_with("..") => Dir::open(project.path().join(base)),
         _ => project.open_dir(base),
+    }
+}
+
+/// What was opened; `None` where there is no such folder. That one could not be opened for another reason says nothing of
+/// what is in it.
+pub(crate) fn if_there(opened: Result<Dir, FsError>) -> Result<Option<Dir>> {
+    match opened {
+        Ok(folder) => Ok(Some(folder)),
+        Err(error) if error.is_absence() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

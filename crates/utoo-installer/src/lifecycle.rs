@@ -55,7 +55,7 @@ pub(crate) struct Package {
 impl Package {
     /// Reads a folder. One without a package.json that reads has no scripts.
     pub(crate) fn read(folder: PathBuf) -> Self {
-        let text = std::fs::read(folder.join("package.json")).unwrap_or_default();
+        let text = utoo_fs::read(folder.join("package.json")).unwrap_or_default();
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
         let package_json = serde_json::from_slice(text).unwrap_or_default();
         let has_gyp = folder.join("binding.gyp").exists();

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use utoo_fs::{Dir, LinkMode, LinkRoute};
 
 use crate::bins::without_shebang_cr;
+use crate::disk::if_there;
 use crate::store::{FileMode, IndexedFile, PARALLEL_FILES, PackageIndex, Shebang, StoredPackage};
 use crate::{InstallError, Result};
 
@@ -40,7 +41,7 @@ pub(crate) fn link_package(
     target: &Dir,
     linking: &Linking<'_>,
 ) -> Result<(), LinkFailure> {
-    let Ok(source) = Dir::open(&stored.folder) else { return Err(LinkFailure::Damaged) };
+    let Some(source) = if_there(Dir::open(&stored.folder))? else { return Err(LinkFailure::Damaged) };
     let index = &*stored.index;
     for directory in index.directories() {
         target.create_dir(directory)?;

@@ -2,11 +2,10 @@
 //!
 //! The lock is the kernel's, on the `node_modules` folder itself: no file is left behind, and it ends with its process.
 
-use rustix::fs::{FlockOperation, flock, fstat};
-use rustix::io::Errno;
+use rustix::fs::fstat;
 use utoo_fs::Dir;
 
-use crate::{InstallError, Result};
+use crate::Result;
 
 /// Held until it is dropped.
 pub(crate) struct ModulesLock {
@@ -17,7 +16,7 @@ impl ModulesLock {
     /// The lock, unless another process holds it. Makes `node_modules` where missing.
     pub(crate) fn try_acquire(project: &Dir) -> Result<Option<Self>> {
         let modules = project.ensure_dir("node_modules")?;
-        let is_held = flock(&modules, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK);
+        let is_held = matches!(modules.try_lock(), Ok(false));
         Ok((!is_held).then_some(Self { _modules: modules }))
     }
 
@@ -26,25 +25,15 @@ impl ModulesLock {
     pub(crate) fn acquire(project: &Dir, on_wait: &dyn Fn()) -> Result<Self> {
         loop {
             let modules = project.ensure_dir("node_modules")?;
-            if flock(&modules, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
+            if !matches!(modules.try_lock(), Ok(false)) {
                 return Ok(Self { _modules: modules });
             }
             on_wait();
-            lock_blocking(&modules)?;
+            modules.lock()?;
             // Whoever held it may have removed the folder: then the lock is on nothing.
             if is_still_there(project, &modules) {
                 return Ok(Self { _modules: modules });
             }
-        }
-    }
-}
-
-fn lock_blocking(modules: &Dir) -> Result<()> {
-    loop {
-        match flock(modules, FlockOperation::LockExclusive) {
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(InstallError::io("lock", modules.path(), error.into())),
-            Ok(()) => return Ok(()),
         }
     }
 }

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use utoo_fs::{Dir, EntryKind, LinkMemory, LinkRoute};
 use utoo_lockfile::{name_of_location, parent_location};
 
-use crate::disk::open_base;
+use crate::disk::{if_there, open_base};
 use crate::plan::is_below;
 use crate::select::base_of;
 use crate::store::Store;
@@ -228,11 +228,11 @@ fn split(location: &str) -> (&str, &str) {
 pub(crate) fn remove_empty_folders(project: &Dir, removed: &[Arc<str>]) -> Result<()> {
     for location in removed {
         let Some(parent) = parent_location(location) else { continue };
-        let Ok(base) = open_base(project, base_of(location)) else { continue };
+        let Some(base) = if_there(open_base(project, base_of(location)))? else { continue };
         let below = parent.strip_prefix(base_of(location)).unwrap_or(parent).trim_start_matches('/');
         let modules =
             if below.is_empty() { "node_modules".to_owned() } else { format!("{below}/node_modules") };
-        let Ok(modules_dir) = base.open_dir(&modules) else { continue };
+        let Some(modules_dir) = if_there(base.open_dir(&modules))? else { continue };
         if let Some((scope, _)) = name_of_location(location).split_once('/') {
             remove_if_empty(&modules_dir, scope)?;
         }

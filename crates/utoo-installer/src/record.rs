@@ -19,14 +19,23 @@ use crate::select::{Selection, is_in_modules};
 use crate::state::touch_hidden;
 
 /// Takes what is about to change out of the hidden lockfile: from here on, until the install has ended, it lists only
-/// what is certain to stay as it is. Written only where it listed anything of that.
+/// what is certain to stay as it is. A package that stays below one that changes is not: it is moved over. Written only
+/// where it listed anything of that.
 pub(crate) fn disown(project: &Dir, folder: &Path, disk: &DiskState, plan: &Plan) -> Result<()> {
-    let kept: FxHashSet<&Arc<str>> = plan.with(Action::Keep).map(|step| &step.location).collect();
-    if disk.listed.keys().all(|location| kept.contains(location)) {
+    let mut kept: FxHashSet<&str> = plan.with(Action::Keep).map(|step| &*step.location).collect();
+    let moved = |location: &&str| {
+        let mut above = std::iter::successors(parent_location(location), |above| parent_location(above));
+        above.any(|above| is_in_modules(above) && !kept.contains(above))
+    };
+    let moved: Vec<&str> = kept.iter().copied().filter(moved).collect();
+    for location in moved {
+        kept.remove(location);
+    }
+    if disk.listed.keys().all(|location| kept.contains(&**location)) {
         return Ok(());
     }
     let mut hidden = Lockfile::default();
-    let listed = disk.listed.iter().filter(|(location, _)| kept.contains(location));
+    let listed = disk.listed.iter().filter(|(location, _)| kept.contains(&***location));
     hidden.packages.extend(listed.map(|(location, entry)| (location.clone(), entry.clone())));
     project.remove_file(HIDDEN_LOCKFILE)?;
     Ok(utoo_fs::write_atomic(folder.join(HIDDEN_LOCKFILE), hidden.to_hidden_text())?)
@@ -155,7 +164,7 @@ pub(crate) fn write_hidden(project: &Path, job: &Job, text: Option<String>) -> R
         return Ok(());
     };
     let path = project.join(HIDDEN_LOCKFILE);
-    let unchanged = job.plan.is_empty() && std::fs::read(&path).is_ok_and(|there| there == text.as_bytes());
+    let unchanged = job.plan.is_empty() && utoo_fs::read(&path).is_ok_and(|there| there == text.as_bytes());
     if unchanged {
         return Ok(());
     }

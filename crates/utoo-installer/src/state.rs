@@ -14,7 +14,7 @@
 //! the checksum decides. A folder has only its `stat`. Whatever does not read as this is a stale state.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -130,9 +130,8 @@ pub fn record_state(project: &Path, inputs: &StateInputs) -> Result<()> {
 /// recorded. A record that is cut short does not read, and counts as none.
 fn replace_in_place(path: &Path, text: &[u8]) -> Result<()> {
     let fail = |error| InstallError::io("write", path, error);
-    let mut file = open_to_write(path).map_err(fail)?;
-    file.set_len(0).map_err(fail)?;
-    file.write_all(text).map_err(fail)
+    let file = open_to_write(path).map_err(fail)?;
+    utoo_fs::overwrite(&file, path, text).map_err(fail)
 }
 
 /// Opens a file that is there, never through a symbolic link that someone planted in its place.
@@ -144,7 +143,7 @@ fn open_to_write(path: &Path) -> std::io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
     }
-    options.open(path)
+    utoo_fs::open_with(path, &options)
 }
 
 /// Empties the record: an install is about to change something. The file stays, so that writing it at the end adds no
@@ -158,7 +157,7 @@ pub(crate) fn forget_state(project: &Path) -> Result<()> {
     match std::fs::symlink_metadata(&path) {
         Ok(metadata) if metadata.is_file() => replace_in_place(&path, b""),
         // Made in place: a temporary file beside it could be swept away by an install that holds the project's lock.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match File::create_new(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match utoo_fs::create_new(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
                 Err(InstallError::io("create", &path, error))
             }
@@ -178,14 +177,14 @@ pub(crate) fn touch_hidden(project: &Path) -> Result<()> {
     let path = project.join(HIDDEN_LOCKFILE);
     let fail = |error| InstallError::io("set the time of", &path, error);
     match open_to_write(&path) {
-        Ok(file) => file.set_modified(SystemTime::now()).map_err(fail),
+        Ok(file) => utoo_fs::touch(&file, &path).map_err(fail),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(fail(error)),
     }
 }
 
 fn read(project: &Path) -> Option<State> {
-    let file = File::open(project.join(STATE_FILE)).ok()?;
+    let file = utoo_fs::open(project.join(STATE_FILE)).ok()?;
     let mut bytes = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
     let state: State = serde_json::from_slice(&bytes).ok()?;
@@ -229,7 +228,7 @@ impl Stat {
 }
 
 fn checksum(path: &Path) -> Option<u32> {
-    Some(libdeflater::crc32(&std::fs::read(path).ok()?))
+    Some(libdeflater::crc32(&utoo_fs::read(path).ok()?))
 }
 
 /// Size, modification, change, inode; links are not followed.

@@ -40,7 +40,9 @@ fn crates_point_only_where_the_architecture_allows() {
         for dependency in &package.dependencies {
             let Some(name) = dependency.name.strip_prefix("utoo-") else { continue };
             let is_testkit = name == "testkit" && dependency.is_dev;
-            if !is_testkit && !allowed(&package.name).contains(&name) {
+            // By which its own tests get a feature of it.
+            let is_itself = dependency.name == package.name && dependency.is_dev;
+            if !is_testkit && !is_itself && !allowed(&package.name).contains(&name) {
                 wrong.push(format!("{} -> {}", package.name, dependency.name));
             }
         }
@@ -118,6 +120,59 @@ fn each_promise_names_a_test_that_is_there() {
     }
     assert!(wrong.is_empty(), "no such test, or no test at all: {wrong:#?}");
     assert!(named > 80, "only {named} tests were found in the list");
+}
+
+/// The feature by which tests let calls to the file system fail reaches tests only.
+#[test]
+fn what_is_shipped_cannot_be_told_to_fail() {
+    let features_of_fs = |edges: &str| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let words = ["tree", "--offline", "--prefix=none", "--format={p} [{f}]", "--package=utoo-cli"];
+        let mut command = Command::new(cargo);
+        command.args(words).args(["--package=utoo-server", "--edges", edges]).current_dir(root());
+        let output = command.output().expect("cargo");
+        assert!(output.status.success(), "cargo tree: {output:?}");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let lines: BTreeSet<String> =
+            text.lines().filter(|line| line.starts_with("utoo-fs ")).map(str::to_owned).collect();
+        assert!(!lines.is_empty(), "utoo-fs is not in the tree: {text}");
+        lines
+    };
+    let has_faults = |line: &String| line.contains("[faults]");
+    assert!(
+        features_of_fs("normal,build,dev").iter().any(has_faults),
+        "tests don't have it: is it still there?"
+    );
+    let shipped = features_of_fs("normal,build");
+    assert!(!shipped.iter().any(has_faults), "what is shipped has it: {shipped:?}");
+}
+
+/// What changes the disk is in utoo-fs, where tests can let it fail.
+#[test]
+fn nobody_else_changes_the_disk() {
+    const CHANGES: &[&str] = &[
+        "rename(",
+        "create_dir(",
+        "create_dir_all(",
+        "remove_dir(",
+        "remove_dir_all(",
+        "remove_file(",
+        "set_permissions(",
+        "hard_link(",
+        "copy(",
+    ];
+    let calls = CHANGES.iter().map(|call| format!("std::fs::{call}"));
+    let calls = calls.chain(
+        ["File::create", "file.write_all(", "file.set_len(", "renameat(", "unlinkat(", "linkat(", "mkdirat("]
+            .map(str::to_owned),
+    );
+    let calls: Vec<_> = calls.collect();
+    let crates = ["cli", "config", "installer", "lockfile", "registry", "resolver", "types"];
+    let sources = crates.map(|name| root().join(format!("crates/utoo-{name}/src")));
+    let is_tests =
+        |path: &Path| path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+    let ours = files().filter(is_rust).filter(|path| sources.iter().any(|source| path.starts_with(source)));
+    assert_eq!(found_in(ours.filter(|path| !is_tests(path)), &calls), Vec::<String>::new());
 }
 
 #[test]

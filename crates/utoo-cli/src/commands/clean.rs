@@ -23,7 +23,7 @@ pub(super) fn clean(context: &Context) -> CliResult<Done> {
         remove(&path)?;
     }
     // Only where nothing else is in there.
-    let _ = std::fs::remove_dir(cache);
+    let _ = utoo_fs::remove_dir(cache);
     let what = format!("{} ({})", plural(total.files, "file"), bytes(total.bytes));
     Ok(Done {
         text: String::new(),
@@ -55,7 +55,7 @@ fn measure(path: &Path, total: &mut Size) {
 fn remove(path: &Path) -> CliResult<()> {
     match path.symlink_metadata() {
         Ok(found) if found.is_dir() => Ok(utoo_fs::remove_dir_all(path)?),
-        Ok(_) => std::fs::remove_file(path).map_err(|error| CliError::io("cannot remove", path, &error)),
+        Ok(_) => utoo_fs::remove_file(path).map_err(|error| CliError::io("cannot remove", path, &error)),
         Err(_) => Ok(()),
     }
 }

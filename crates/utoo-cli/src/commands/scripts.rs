@@ -127,7 +127,7 @@ pub(super) fn fits(spec: &Spec, version: Option<&str>) -> bool {
 pub(super) fn installed_tree(context: &Context) -> CliResult<Lockfile> {
     for name in ["node_modules/.package-lock.json", "npm-shrinkwrap.json", "package-lock.json"] {
         let path = context.root().join(name);
-        if let Ok(text) = std::fs::read_to_string(&path) {
+        if let Ok(text) = utoo_fs::read_to_string(&path) {
             return Ok(Lockfile::parse(&text, &path)?);
         }
     }

@@ -22,7 +22,6 @@
 //! libdeflate, above 10 GB/s) finds accidents; it does not hold off someone who may write to the store, since such a
 //! one could write any index, too.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
@@ -159,7 +158,7 @@ const USUAL: usize = 8 << 10;
 
 /// The bytes of an index file, by one call for most: the head says how many there are.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    let mut file = utoo_fs::open(path)?;
     let mut bytes = vec![0; USUAL];
     let length = file.read(&mut bytes)?;
     bytes.truncate(length);

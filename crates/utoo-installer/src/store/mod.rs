@@ -176,7 +176,7 @@ impl Store {
     pub fn discard(&self, key: &StoreKey) {
         let entry = self.entry(key);
         let Ok(trash) = self.shared.session.next() else { return };
-        if std::fs::rename(&entry, &trash).is_ok() {
+        if utoo_fs::rename(&entry, &trash).is_ok() {
             let _ = utoo_fs::remove_dir_all(&trash);
         }
     }

@@ -42,8 +42,8 @@ impl Session {
     /// Removes the folder, unless there is something in it.
     pub(super) fn end(&self) {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = live.take_if(|session| std::fs::remove_dir(&session.folder).is_ok()) {
-            let _ = std::fs::remove_file(session.lock.path());
+        if let Some(session) = live.take_if(|session| utoo_fs::remove_dir(&session.folder).is_ok()) {
+            let _ = utoo_fs::remove_file(session.lock.path());
         }
     }
 }
@@ -52,8 +52,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         let live = self.live.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = live.take() {
-            let _ = utoo_fs::remove_dir_all(&session.folder);
-            let _ = std::fs::remove_file(session.lock.path());
+            remove(&session.folder, &session.lock);
         }
     }
 }
@@ -64,7 +63,7 @@ fn begin(tmp: &Path) -> Result<Live> {
         let name = format!("{}-{nanos:x}-{attempt}", std::process::id());
         let Some(lock) = DirLock::try_acquire(tmp.join(format!("{name}.lock")))? else { continue };
         let folder = tmp.join(name);
-        match std::fs::create_dir(&folder) {
+        match utoo_fs::create_dir(&folder) {
             Ok(()) => return Ok(Live { folder, lock }),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(InstallError::io("create", folder, error)),
@@ -75,15 +74,21 @@ fn begin(tmp: &Path) -> Result<Live> {
 
 /// Removes the folders of processes that no longer hold their lock. Best effort: what stays is tried again next time.
 pub(super) fn remove_abandoned(tmp: &Path) {
-    let Ok(entries) = std::fs::read_dir(tmp) else { return };
+    let Ok(entries) = utoo_fs::read_dir(tmp) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
         if path.extension().is_none_or(|extension| extension != "lock") {
             continue;
         }
-        if let Ok(Some(_lock)) = DirLock::try_acquire(&path) {
-            let _ = utoo_fs::remove_dir_all(path.with_extension(""));
-            let _ = std::fs::remove_file(&path);
+        if let Ok(Some(lock)) = DirLock::try_acquire(&path) {
+            remove(&path.with_extension(""), &lock);
         }
+    }
+}
+
+/// Removes a session's folder and then its lock: a folder without one would be nobody's, and stay for ever.
+fn remove(folder: &Path, lock: &DirLock) {
+    if utoo_fs::remove_dir_all(folder).is_ok() {
+        let _ = utoo_fs::remove_file(lock.path());
     }
 }

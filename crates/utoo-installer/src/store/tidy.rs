@@ -60,7 +60,7 @@ impl Store {
         if removal == Removal::Do {
             unused.par_iter().try_for_each(|entry| {
                 let trash = self.shared.session.next()?;
-                std::fs::rename(&entry.entry, &trash)
+                utoo_fs::rename(&entry.entry, &trash)
                     .map_err(|error| InstallError::io("remove", &entry.entry, error))?;
                 utoo_fs::remove_dir_all(&trash).map_err(InstallError::from)
             })?;
@@ -71,7 +71,7 @@ impl Store {
 }
 
 fn read(entry: &Path) -> Option<StoreEntry> {
-    let index = std::fs::read(entry.join("index")).ok().and_then(PackageIndex::parse)?;
+    let index = utoo_fs::read(entry.join("index")).ok().and_then(PackageIndex::parse)?;
     let facts = index.facts();
     let (files, bytes) = index.files().fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.size));
     Some(StoreEntry { entry: entry.to_owned(), name: facts.name, version: facts.version, files, bytes })
@@ -80,7 +80,7 @@ fn read(entry: &Path) -> Option<StoreEntry> {
 /// Whether a file of the package has a second name, which only a project can have given it. A package is linked as a
 /// whole, but for files that a script or a mode needed a copy of: so the first few tell.
 fn is_linked(entry: &Path) -> bool {
-    let Some(index) = std::fs::read(entry.join("index")).ok().and_then(PackageIndex::parse) else {
+    let Some(index) = utoo_fs::read(entry.join("index")).ok().and_then(PackageIndex::parse) else {
         return true;
     };
     let package = entry.join("package");

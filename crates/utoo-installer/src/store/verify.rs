@@ -73,14 +73,14 @@ pub(super) fn entries(root: &Path) -> Result<Vec<PathBuf>> {
 
 fn damage_of(entry: &Path) -> Option<Damage> {
     let damage = |file: Option<&str>| Some(Damage { entry: entry.to_owned(), file: file.map(Into::into) });
-    let Some(index) = std::fs::read(entry.join("index")).ok().and_then(PackageIndex::parse) else {
+    let Some(index) = utoo_fs::read(entry.join("index")).ok().and_then(PackageIndex::parse) else {
         return damage(None);
     };
     let package = entry.join("package");
     for file in index.files() {
         let whole = utoo_fs::contained_join(&package, file.path)
             .ok()
-            .and_then(|path| std::fs::read(path).ok())
+            .and_then(|path| utoo_fs::read(path).ok())
             .is_some_and(|bytes| bytes.len() as u64 == file.size && libdeflater::crc32(&bytes) == file.crc32);
         if !whole {
             return damage(Some(file.path));
@@ -90,7 +90,7 @@ fn damage_of(entry: &Path) -> Option<Damage> {
 }
 
 fn folders(path: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(path) {
+    let entries = match utoo_fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(InstallError::io("list", path, error)),

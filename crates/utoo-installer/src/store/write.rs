@@ -1,6 +1,6 @@
 //! A package's files and its index, written into a new folder that nobody else knows yet.
 
-use std::io::{Error, ErrorKind, Write as _};
+use std::io::{Error, ErrorKind};
 use std::path::Path;
 
 use libdeflater::Crc;
@@ -155,7 +155,7 @@ fn inflate_file(
     }
     let (mut size, mut checksum, mut shebang) = (0, Crc::new(), ShebangScan::default());
     while let Some(piece) = archive.piece().map_err(bad)? {
-        let written = file.write_all(piece);
+        let written = utoo_fs::write_all(&mut file, || package.path().join(&head.path), piece);
         written.map_err(|error| InstallError::io("write", package.path().join(&head.path), error))?;
         size += piece.len() as u64;
         checksum.update(piece);
@@ -188,7 +188,7 @@ const PACKAGE_JSON: &str = "package.json";
 fn create_package(staged: &Path) -> Result<Dir> {
     let package = staged.join("package");
     for folder in [staged, &package] {
-        std::fs::create_dir(folder).map_err(|error| InstallError::io("create", folder, error))?;
+        utoo_fs::create_dir(folder).map_err(|error| InstallError::io("create", folder, error))?;
     }
     Ok(Dir::open(&package)?)
 }

@@ -108,7 +108,15 @@ pub(crate) struct Project {
 
 impl Project {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    /// One in memory where the system has such a place: for tests that make thousands, which disks are slow at.
+    pub(crate) fn in_memory() -> Self {
+        Self::within(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    fn within(folder: TempDir) -> Self {
         std::fs::create_dir(folder.path().join("project")).unwrap();
         Self { folder, registry: Arc::default() }
     }

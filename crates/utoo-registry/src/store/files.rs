@@ -1,6 +1,6 @@
 //! The two files of the manifest store: read as a whole by whoever looks, appended to by whoever holds the lock.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,12 +51,12 @@ impl Pack {
 
     fn read_once(root: &Path) -> Option<Self> {
         let path = root.join("index");
-        if fs::metadata(&path).ok()?.len() > MAX_INDEX {
+        if std::fs::metadata(&path).ok()?.len() > MAX_INDEX {
             return None;
         }
-        let bytes = fs::read(path).ok()?;
+        let bytes = utoo_fs::read(path).ok()?;
         let id = index::id_of(MAGIC, &bytes)?;
-        let file = File::open(pack_path(root, id)).ok()?;
+        let file = utoo_fs::open(pack_path(root, id)).ok()?;
         let length = file.metadata().ok()?.len();
         let mut slots = FxHashMap::with_capacity_and_hasher(bytes.len() / ENTRY, Default::default());
         for (hash, slot) in bytes[HEAD..].chunks_exact(ENTRY).filter_map(index::decode) {
@@ -91,8 +91,8 @@ impl<'a> Appender<'a> {
         };
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        let index = options.open(root.join("index"))?;
-        let file = Arc::new(options.open(pack_path(root, id))?);
+        let index = utoo_fs::open_with(root.join("index"), &options)?;
+        let file = Arc::new(utoo_fs::open_with(pack_path(root, id), &options)?);
         let entries = index.metadata()?.len().saturating_sub(HEAD as u64) / ENTRY as u64;
         let index_end = HEAD as u64 + entries * ENTRY as u64;
         let pack_end = file.metadata()?.len().max(HEAD as u64);
@@ -110,10 +110,15 @@ impl<'a> Appender<'a> {
 
     /// Appends documents, and then the entries that name them.
     pub(super) fn append(&mut self, documents: &[u8], entries: &[(u64, Slot)]) -> io::Result<()> {
-        write_at(&self.pack.file, self.pack_end, documents)?;
+        utoo_fs::write_all_at(
+            &self.pack.file,
+            &pack_path(self.root, self.pack.id),
+            self.pack_end,
+            documents,
+        )?;
         self.pack_end += documents.len() as u64;
         let encoded: Vec<u8> = entries.iter().flat_map(|(hash, slot)| index::encode(*hash, *slot)).collect();
-        write_at(&self.index, self.index_end, &encoded)?;
+        utoo_fs::write_all_at(&self.index, &self.root.join("index"), self.index_end, &encoded)?;
         self.index_end += encoded.len() as u64;
         self.pack.slots.extend(entries.iter().copied());
         Ok(())
@@ -151,13 +156,13 @@ impl<'a> Appender<'a> {
             {
                 continue;
             }
-            write_at(&file, end, &document)?;
+            utoo_fs::write_all_at(&file, &pack_path(self.root, id), end, &document)?;
             slots.insert(hash, Slot { offset: end, ..slot });
             end += u64::from(slot.length);
         }
         self.write_index(id, &slots)?;
         // Who reads the old one has it open.
-        let _ = fs::remove_file(pack_path(self.root, self.pack.id));
+        let _ = utoo_fs::remove_file(pack_path(self.root, self.pack.id));
         self.pack = Pack { id, file: Arc::new(file), slots };
         Ok(())
     }
@@ -173,12 +178,12 @@ impl<'a> Appender<'a> {
 pub(super) fn sweep(appender: &Appender<'_>) {
     utoo_fs::sweep_temporary(appender.root);
     let current = pack_path(appender.root, appender.pack.id);
-    let Ok(entries) = fs::read_dir(appender.root) else { return };
+    let Ok(entries) = utoo_fs::read_dir(appender.root) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let is_pack =
             path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
         if is_pack && path != current {
-            let _ = fs::remove_file(path);
+            let _ = utoo_fs::remove_file(path);
         }
     }
 }
@@ -202,7 +207,7 @@ fn lock(root: &Path) -> io::Result<DirLock> {
 
 fn read_id(root: &Path) -> Option<u64> {
     let mut head = [0; HEAD];
-    read_at(&File::open(root.join("index")).ok()?, 0, &mut head).ok()?;
+    read_at(&utoo_fs::open(root.join("index")).ok()?, 0, &mut head).ok()?;
     index::id_of(MAGIC, &head)
 }
 
@@ -218,11 +223,11 @@ fn create_pack(root: &Path) -> io::Result<(u64, File)> {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let mut id = (nanos as u64) ^ (u64::from(std::process::id()) << 48);
     loop {
-        match OpenOptions::new().read(true).write(true).create_new(true).open(pack_path(root, id)) {
+        match utoo_fs::create_new(pack_path(root, id)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => id = id.wrapping_add(1),
             Err(error) => return Err(error),
             Ok(file) => {
-                write_at(&file, 0, &index::head(PACK_MAGIC, id))?;
+                utoo_fs::write_all_at(&file, &pack_path(root, id), 0, &index::head(PACK_MAGIC, id))?;
                 return Ok((id, file));
             }
         }
@@ -234,22 +239,10 @@ pub(super) fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
 }
 
-#[cfg(unix)]
-fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
-}
-
 /// Two threads that read at once may get each other's bytes, which the checksums notice.
 #[cfg(not(unix))]
 pub(super) fn read_at(mut file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
     use io::{Read as _, Seek as _};
     file.seek(io::SeekFrom::Start(offset))?;
     file.read_exact(bytes)
-}
-
-#[cfg(not(unix))]
-fn write_at(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    use io::{Seek as _, Write as _};
-    file.seek(io::SeekFrom::Start(offset))?;
-    file.write_all(bytes)
 }

@@ -242,7 +242,7 @@ fn read_lock(context: &Context) -> CliResult<(PathBuf, Option<String>)> {
         return Ok((default, None));
     }
     for path in [context.root().join("npm-shrinkwrap.json"), default.clone()] {
-        match std::fs::read_to_string(&path) {
+        match utoo_fs::read_to_string(&path) {
             Ok(text) => return Ok((path, Some(text))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(CliError::io("cannot read", &path, &error)),
@@ -254,7 +254,7 @@ fn read_lock(context: &Context) -> CliResult<(PathBuf, Option<String>)> {
 /// What is installed, where nothing else says; unreadable counts as nothing.
 fn hidden_lock(root: &Path) -> Option<Lockfile> {
     let path = root.join("node_modules/.package-lock.json");
-    Lockfile::parse(&std::fs::read_to_string(&path).ok()?, &path).ok()
+    Lockfile::parse(&utoo_fs::read_to_string(&path).ok()?, &path).ok()
 }
 
 /// Folders that the lock links to and that are no workspaces, with what their package.json says now.

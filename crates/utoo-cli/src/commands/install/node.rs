@@ -30,14 +30,14 @@ pub(super) fn version(context: &Context) -> Option<Version> {
     let version = Version::parse_loose(text.trim()).ok()?;
     let record = json!({ "node": key, "version": version.to_string() }).to_string();
     // Only a convenience: a cache that cannot be written is no error here.
-    if std::fs::create_dir_all(context.config.cache_dir()).is_ok() {
+    if utoo_fs::create_dir_all(context.config.cache_dir()).is_ok() {
         let _ = utoo_fs::write_atomic(&file, record);
     }
     Some(version)
 }
 
 fn recall(file: &Path, key: &Value) -> Option<Version> {
-    let text = std::fs::read(file).ok()?;
+    let text = utoo_fs::read(file).ok()?;
     let record: Value = serde_json::from_slice(&text).ok()?;
     (record["node"] == *key).then(|| Version::parse(record["version"].as_str()?).ok())?
 }

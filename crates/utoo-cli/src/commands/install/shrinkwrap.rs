@@ -33,7 +33,7 @@ pub(crate) fn shrinkwrap(context: &Context) -> CliResult<Done> {
     save::write(&path, &save::lockfile_text(context, &tree))?;
     let renamed = inputs.lock_text.is_some() && inputs.lock_path != path;
     if renamed {
-        std::fs::remove_file(&inputs.lock_path)
+        utoo_fs::remove_file(&inputs.lock_path)
             .map_err(|error| CliError::io("cannot remove", &inputs.lock_path, &error))?;
     }
     let from =

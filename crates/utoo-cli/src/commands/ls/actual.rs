@@ -101,7 +101,7 @@ impl Actual {
 
     /// Every package in a `node_modules`, or in a scope of one.
     fn scan(&mut self, modules: &Path, scope: &str) -> CliResult<()> {
-        let entries = match std::fs::read_dir(modules) {
+        let entries = match utoo_fs::read_dir(modules) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(CliError::io("cannot list", modules, &error)),
@@ -147,7 +147,7 @@ impl Actual {
     /// Where each came from, as the hidden lockfile remembers it.
     fn add_resolved(&mut self) {
         let path = self.root.join("node_modules/.package-lock.json");
-        let Ok(text) = std::fs::read_to_string(&path) else { return };
+        let Ok(text) = utoo_fs::read_to_string(&path) else { return };
         let Ok(lock) = Lockfile::parse(&text, &path) else { return };
         for place in &mut self.places {
             let location = place.path.strip_prefix(&self.root).unwrap_or(&place.path).to_string_lossy();

@@ -1,0 +1,362 @@
+//! Every call to the file system, failing in turn: what an install leaves, and what the next one makes of it.
+//!
+//! An undisturbed run is counted first. Then each of its calls fails, in the ways a system has, once or from there on.
+//! Whatever then becomes of the install: it has done all of its work, or says where it could not; every package is absent
+//! or whole, and nobody claims more than is there; and the next install, undisturbed, ends with exactly the tree of the
+//! undisturbed one, and no litter.
+//!
+//! `UTOO_TEST_FAULTS=all` tries every call with every failure; without it, failures take turns.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use common::*;
+use serde_json::{Value, json};
+use utoo_fs::{Call, Extent, Failure, FaultPlan};
+use utoo_installer::{
+    Freshness, InstallRequest, Installer, InstallerOptions, LinkMode, StateInputs, is_up_to_date,
+    record_state,
+};
+use utoo_lockfile::Lockfile;
+
+/// What is there before, and what an install is to make of it.
+struct Case {
+    registry: Arc<Registry>,
+    before: Before,
+    tree: Value,
+    link_mode: LinkMode,
+}
+
+enum Before {
+    Nothing,
+    /// The store has all packages.
+    Store,
+    /// Another tree is installed.
+    Tree(Value),
+}
+
+/// A package of several files and folders, with commands, of a scope, with a large file, with one in its tarball, with one
+/// below it.
+fn first_tree(registry: &Registry) -> Value {
+    let bin = |name: &str| json!({"bin": {name: "bin/cli.js"}});
+    let bundler = json!({"name": "bundler", "version": "1.0.0", "bundleDependencies": ["inner"]}).to_string();
+    let bundle = [
+        ("package.json", bundler.as_str()),
+        ("index.js", "b"),
+        ("node_modules/inner/package.json", r#"{"name":"inner","version":"3.0.0"}"#),
+        ("node_modules/inner/lib/a.js", "i"),
+    ];
+    json!({
+        "node_modules/stays": registry.package("stays", "1.0.0", &[("index.js", "s")]),
+        "node_modules/changes": with(
+            registry.package("changes", "1.0.0", &[("bin/cli.js", "#!/usr/bin/env node\r\n1"), ("old.js", "")]),
+            bin("changes"),
+        ),
+        "node_modules/changes/node_modules/kept": registry.package("kept", "1.0.0", &[("index.js", "k")]),
+        "node_modules/goes": with(registry.package("goes", "1.0.0", &[("bin/cli.js", "g")]), bin("goes")),
+        "node_modules/@s/goes": registry.package("@s/goes", "1.0.0", &[("index.js", "g")]),
+        "node_modules/bundler": with(
+            registry.add("bundler", "1.0.0", tarball(&bundle)),
+            json!({"bundleDependencies": ["inner"]}),
+        ),
+        "node_modules/bundler/node_modules/inner": {"version": "3.0.0", "inBundle": true},
+    })
+}
+
+fn second_tree(registry: &Registry) -> Value {
+    let large = "0123456789abcdef".repeat(20_000);
+    let files = [("bin/cli.js", "#!/usr/bin/env node\n2"), ("a/b/c.js", "c"), ("a/large.js", large.as_str())];
+    let mut tree = first_tree(registry);
+    let packages = tree.as_object_mut().unwrap();
+    packages.retain(|location, _| !location.ends_with("goes"));
+    let bin = json!({"bin": {"changes": "bin/cli.js"}});
+    packages.insert("node_modules/changes".into(), with(registry.package("changes", "2.0.0", &files), bin));
+    let comes = registry.package("@s/comes", "1.0.0", &[("index.js", "c")]);
+    packages.insert("node_modules/@s/comes".into(), comes);
+    let below = registry.package("below", "1.0.0", &[("lib/a.js", "b")]);
+    packages.insert("node_modules/@s/comes/node_modules/below".into(), below);
+    tree
+}
+
+impl Case {
+    fn project(&self) -> Project {
+        let project = Project { registry: self.registry.clone(), ..Project::in_memory() };
+        match &self.before {
+            Before::Nothing => {}
+            Before::Store => {
+                self.run(&project, &self.tree).unwrap();
+                std::fs::remove_dir_all(project.modules()).unwrap();
+            }
+            Before::Tree(tree) => self.run(&project, tree).unwrap(),
+        }
+        project
+    }
+
+    /// An install with its record, as the command line does it.
+    fn run(&self, project: &Project, tree: &Value) -> Result<(), String> {
+        let options = InstallerOptions { link_mode: self.link_mode, ..project.options() };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let run = async {
+            let lock = lockfile(tree.clone());
+            let installer = Installer::new(options, self.registry.clone());
+            let installed = installer.install(InstallRequest::new(lock)).await?;
+            record_state(&project.root(), &inputs(tree, installed.folders))
+        };
+        runtime.block_on(run).map_err(|error| error.to_string())
+    }
+
+    /// Lets each call fail, and each kind of call.
+    fn try_each(&self) {
+        let mut trial = self.trial();
+        let all = std::env::var_os("UTOO_TEST_FAULTS").is_some();
+        for number in 1..=trial.calls.len() {
+            for (turn, extent) in [Extent::Once, Extent::Onwards].into_iter().enumerate() {
+                let turns = if all { 0..Failure::ALL.len() } else { 0..1 };
+                for at in turns {
+                    let failure = Failure::ALL[(number * 3 + turn * 5 + at) % Failure::ALL.len()];
+                    trial.attempt(&|folder| FaultPlan::fail(folder, number, failure, extent));
+                }
+            }
+        }
+        assert_eq!(trial.struck, trial.kinds(), "each kind of call failed at least once");
+        trial.try_kinds();
+        trial.end();
+    }
+
+    fn trial(&self) -> Trial<'_> {
+        let undisturbed = self.project();
+        let counting = FaultPlan::count(undisturbed.folder.path()).arm();
+        self.run(&undisturbed, &self.tree).unwrap();
+        let calls = counting.calls();
+        drop(counting);
+        let expected = Expected { before: self.packages_before(), after: self.outcome(&undisturbed) };
+        Trial { case: self, calls, expected, struck: BTreeSet::new(), wrong: Vec::new() }
+    }
+
+    fn is_fresh(&self, project: &Project) -> bool {
+        is_up_to_date(&project.root(), &inputs(&self.tree, Vec::new())) == Freshness::Fresh
+    }
+
+    fn packages_before(&self) -> Packages {
+        match &self.before {
+            Before::Tree(tree) => {
+                let project = self.project();
+                packages(&everything(&project.modules()), tree)
+            }
+            _ => Packages::new(),
+        }
+    }
+
+    fn outcome(&self, project: &Project) -> Outcome {
+        let modules = everything(&project.modules());
+        let mut known = self.tree.clone();
+        if let Before::Tree(before) = &self.before {
+            for (location, entry) in before.as_object().unwrap() {
+                known.as_object_mut().unwrap().entry(location).or_insert(entry.clone());
+            }
+        }
+        let packages = packages(&modules, &known);
+        let hidden = modules.get(".package-lock.json").map(|text| Lockfile::parse(text, "hidden").unwrap());
+        let is_honest = hidden.is_none_or(|hidden| {
+            hidden.packages.iter().all(|(location, entry)| {
+                let version = format!(r#""version":"{}""#, entry.version.as_deref().unwrap());
+                let found = packages.get(&**location).and_then(|files| files.get("/package.json"));
+                found.is_some_and(|text| text.contains(&version))
+            })
+        });
+        Outcome { modules, packages, cache: everything(&project.folder.path().join("cache")), is_honest }
+    }
+}
+
+/// What is tried, and what came of it.
+struct Trial<'a> {
+    case: &'a Case,
+    /// Those of an undisturbed run.
+    calls: Vec<(Call, PathBuf)>,
+    expected: Expected,
+    /// The kinds of calls that failed.
+    struck: BTreeSet<Call>,
+    wrong: Vec<String>,
+}
+
+impl Trial<'_> {
+    fn kinds(&self) -> BTreeSet<Call> {
+        self.calls.iter().map(|(call, _)| *call).collect()
+    }
+
+    /// Lets every call of a kind fail.
+    fn try_kinds(&mut self) {
+        for kind in self.kinds() {
+            for failure in Failure::ALL {
+                self.attempt(&|folder| FaultPlan::fail(folder, 1, failure, Extent::Onwards).only(kind));
+            }
+        }
+    }
+
+    fn end(self) {
+        let Self { wrong, calls, .. } = self;
+        let shown = &wrong[..wrong.len().min(40)];
+        assert!(wrong.is_empty(), "{} of {} calls: {shown:#?}", wrong.len(), calls.len());
+    }
+
+    /// One install with a failure, and another one without.
+    fn attempt(&mut self, plan: &dyn Fn(&Path) -> FaultPlan) {
+        let (case, expected) = (self.case, &self.expected);
+        let project = case.project();
+        let plan = plan(project.folder.path());
+        let what = plan.to_string();
+        let armed = plan.arm();
+        let result = case.run(&project, &case.tree);
+        let struck = armed.struck();
+        drop(armed);
+        let mut wrong = Vec::new();
+        let now = case.outcome(&project);
+        let (is_done, ended) = (difference(&now.modules, &expected.after.modules), now.wrong_with(expected));
+        wrong.extend(ended);
+        match &result {
+            Ok(()) => wrong.extend(is_done.iter().map(|difference| format!("it succeeds, but {difference}"))),
+            Err(error) => {
+                let place = project.folder.path().file_name().unwrap().to_str().unwrap();
+                wrong.extend((!error.contains(place)).then(|| "its error names no path".to_owned()));
+            }
+        }
+        if case.is_fresh(&project) {
+            wrong.extend(is_done.iter().map(|difference| format!("recorded as done, but {difference}")));
+        }
+        let damages = project.store().verify().unwrap();
+        wrong.extend((!damages.is_empty()).then(|| format!("the store is damaged: {damages:?}")));
+        match case.run(&project, &case.tree) {
+            Ok(()) => {
+                let repaired = case.outcome(&project);
+                wrong.extend(difference(&repaired.modules, &expected.after.modules));
+                wrong.extend(difference(&repaired.cache, &expected.after.cache));
+                wrong.extend(
+                    (!case.is_fresh(&project)).then(|| "a third install finds something to do".to_owned()),
+                );
+            }
+            Err(error) => wrong.push(format!("the next install fails: {error}")),
+        }
+        self.struck.extend(struck.as_ref().map(|(call, _)| *call));
+        self.wrong.extend(wrong.iter().map(|wrong| format!("{what} {struck:?} {result:?}: {wrong}")));
+    }
+}
+
+/// The first difference between what is there and what should be.
+fn difference(there: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Option<String> {
+    let paths = there.keys().chain(wanted.keys());
+    let path = paths.min_by_key(|path| (there.get(*path) == wanted.get(*path), *path))?;
+    let (there, wanted) = (there.get(path), wanted.get(path));
+    (there != wanted).then(|| format!("{path} is {there:.60?} and not {wanted:.60?}"))
+}
+
+impl Outcome {
+    fn wrong_with(&self, expected: &Expected) -> Option<String> {
+        for (location, files) in &self.packages {
+            let whole = [&expected.before, &expected.after.packages];
+            if !whole.iter().any(|all| all.get(location) == Some(files)) {
+                return Some(format!("{location} is half: {:?}", files.keys()));
+            }
+        }
+        (!self.is_honest).then(|| "the hidden lockfile lists what is not there".to_owned())
+    }
+}
+
+struct Expected {
+    before: Packages,
+    after: Outcome,
+}
+
+struct Outcome {
+    modules: BTreeMap<String, String>,
+    packages: Packages,
+    cache: BTreeMap<String, String>,
+    /// Whether the hidden lockfile lists only what is there.
+    is_honest: bool,
+}
+
+/// The files of each package's own, by location.
+type Packages = BTreeMap<String, BTreeMap<String, String>>;
+
+fn packages(modules: &BTreeMap<String, String>, tree: &Value) -> Packages {
+    let locations: Vec<&String> = tree.as_object().unwrap().keys().collect();
+    let mut packages = Packages::new();
+    for (path, text) in modules {
+        let path = format!("node_modules/{path}");
+        let owner = locations.iter().filter(|at| path.starts_with(&format!("{at}/")));
+        if let Some(owner) = owner.max_by_key(|at| at.len()).filter(|_| text != FOLDER) {
+            let own = path[owner.len()..].to_owned();
+            packages.entry((*owner).clone()).or_default().insert(own, text.clone());
+        }
+    }
+    packages
+}
+
+/// In place of a lockfile, the tree is one of the settings.
+fn inputs(tree: &Value, folders: Vec<PathBuf>) -> StateInputs {
+    StateInputs { files: Vec::new(), folders, settings: tree.to_string() }
+}
+
+const FOLDER: &str = "a folder";
+
+/// Every file with its mode and text, every folder and every link; of utoo's own record only that it is there.
+fn everything(root: &Path) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            let kind = path.symlink_metadata().unwrap().file_type();
+            let text = if kind.is_symlink() {
+                format!("-> {}", std::fs::read_link(&path).unwrap().display())
+            } else if kind.is_dir() {
+                open.push(path);
+                FOLDER.to_owned()
+            } else if name == ".utoo-state" {
+                String::new()
+            } else {
+                let text = std::fs::read(&path).unwrap();
+                let mark = if mode(&path) & 0o111 == 0 { "" } else { "executable: " };
+                let text = if text.len() < 4000 { text } else { format!("{} bytes", text.len()).into() };
+                format!("{mark}{}", String::from_utf8_lossy(&text))
+            };
+            all.insert(name, text);
+        }
+    }
+    all
+}
+
+fn case(before: Before, registry: Arc<Registry>, link_mode: LinkMode) -> Case {
+    let tree = second_tree(&registry);
+    Case { registry, before, tree, link_mode }
+}
+
+#[test]
+fn a_first_install_survives_every_failure() {
+    case(Before::Nothing, Arc::default(), LinkMode::Auto).try_each();
+}
+
+#[test]
+fn an_install_from_the_store_survives_every_failure() {
+    case(Before::Store, Arc::default(), LinkMode::Auto).try_each();
+}
+
+#[test]
+fn copies_survive_every_failure() {
+    let case = case(Before::Store, Arc::default(), LinkMode::Copy);
+    let mut trial = case.trial();
+    trial.try_kinds();
+    trial.end();
+}
+
+#[test]
+fn a_change_of_versions_survives_every_failure() {
+    let registry = Arc::<Registry>::default();
+    let before = Before::Tree(first_tree(&registry));
+    case(before, registry, LinkMode::Auto).try_each();
+}
