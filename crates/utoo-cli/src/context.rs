@@ -46,6 +46,11 @@ impl Context {
         self.config.prefix()
     }
 
+    /// Whether the lockfile is all that is to be made.
+    pub(crate) fn is_only_lock(&self) -> bool {
+        self.command == Command::Deps || self.config.lock().package_lock_only
+    }
+
     pub(crate) fn show_warnings(&self) {
         for warning in self.config.warnings() {
             self.output.warn(&warning.to_string());

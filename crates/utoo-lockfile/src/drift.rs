@@ -42,9 +42,10 @@ impl fmt::Display for Drift {
 
 /// Every place of `ideal` at which `locked` has nothing, or another version; in the order of `ideal`. What the lockfile
 /// has beyond that is no drift: it is left out of the install. Neither is the version of a folder that is linked, which
-/// its own package.json tells.
+/// its own package.json tells; nor what stands below a package with a shrinkwrap, which its tarball tells.
 pub fn drift(locked: &Lockfile, ideal: &Lockfile) -> Vec<Drift> {
     let packages = ideal.packages.iter().filter(|(location, _)| !location.is_empty());
+    let packages = packages.filter(|(location, _)| !ideal.is_in_shrinkwrap(location));
     packages.filter_map(|(location, entry)| drift_at(locked, ideal, location, entry)).collect()
 }
 

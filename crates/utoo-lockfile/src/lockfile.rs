@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use serde_json::{Map, Value};
 
-use crate::{Entry, Format, LockfileError, conflict, legacy, read, validate_location};
+use crate::{Entry, Format, LockfileError, conflict, legacy, parent_location, read, validate_location};
 
 /// Entries by location, in the order in which they were read or inserted; written in npm's order.
 pub type Packages = IndexMap<Arc<str>, Entry, FxBuildHasher>;
@@ -115,6 +115,12 @@ impl Lockfile {
     /// The entry at a location.
     pub fn get(&self, location: &str) -> Option<&Entry> {
         self.packages.get(location)
+    }
+
+    /// Whether a package around this location brings a shrinkwrap, which says what stands there.
+    pub fn is_in_shrinkwrap(&self, location: &str) -> bool {
+        std::iter::successors(parent_location(location), |above| parent_location(above))
+            .any(|above| self.get(above).is_some_and(|entry| entry.has_shrinkwrap))
     }
 }
 

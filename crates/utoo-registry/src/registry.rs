@@ -13,7 +13,7 @@ use crate::decode::Scratch;
 use crate::document::Question;
 use crate::http::HttpClient;
 use crate::options::{DocumentForm, DocumentsChoice, RegistryOptions};
-use crate::source::BundleQuestion;
+use crate::source::TarballQuestion;
 use crate::stats::RegistryStats;
 use crate::store::{Kind, ManifestStore, Writer};
 
@@ -184,8 +184,13 @@ impl Registry for UnifiedRegistry {
             }
             ManifestJob::Bundle { name, resolved, integrity } => {
                 let span = debug_span!("bundle", %name);
-                let question = BundleQuestion { name, resolved, integrity };
+                let question = TarballQuestion { name, resolved, integrity };
                 self.bundle(question).instrument(span).await.map(ManifestJobDone::Bundle)
+            }
+            ManifestJob::Shrinkwrap { name, resolved, integrity } => {
+                let span = debug_span!("shrinkwrap", %name);
+                let question = TarballQuestion { name, resolved, integrity };
+                self.shrinkwrap(question).instrument(span).await.map(ManifestJobDone::Shrinkwrap)
             }
             ManifestJob::Source { spec } => {
                 let span = debug_span!("source", kind = spec.type_name());

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use utoo_lockfile::Lockfile;
 use utoo_types::{Manifest, PackageName, Packument};
 
 use crate::registry::{Bundled, ManifestJob, ManifestJobDone, RegistryError, SourceManifest};
@@ -51,7 +52,9 @@ impl ManifestCache {
         match job {
             ManifestJob::Full { name } => self.full.contains_key(name),
             ManifestJob::Version { name, .. } => self.full.contains_key(name) || self.other.contains_key(job),
-            ManifestJob::Source { .. } | ManifestJob::Bundle { .. } => self.other.contains_key(job),
+            ManifestJob::Source { .. } | ManifestJob::Bundle { .. } | ManifestJob::Shrinkwrap { .. } => {
+                self.other.contains_key(job)
+            }
         }
     }
 
@@ -78,6 +81,14 @@ impl ManifestCache {
     pub(crate) fn bundle(&self, job: &ManifestJob) -> Option<Result<&Arc<[Bundled]>, Arc<RegistryError>>> {
         match self.other.get(job)? {
             Ok(ManifestJobDone::Bundle(bundle)) => Some(Ok(bundle)),
+            Ok(_) => Some(Err(wrong_kind(job))),
+            Err(error) => Some(Err(Arc::clone(error))),
+        }
+    }
+
+    pub(crate) fn shrinkwrap(&self, job: &ManifestJob) -> Option<Result<&Arc<Lockfile>, Arc<RegistryError>>> {
+        match self.other.get(job)? {
+            Ok(ManifestJobDone::Shrinkwrap(lock)) => Some(Ok(lock)),
             Ok(_) => Some(Err(wrong_kind(job))),
             Err(error) => Some(Err(Arc::clone(error))),
         }

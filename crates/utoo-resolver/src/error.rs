@@ -96,14 +96,6 @@ pub enum ResolveError {
         /// What the dependency itself says.
         declared: String,
     },
-    /// Something that npm resolves and this resolver does not yet; guessing would give a wrong tree.
-    #[error("{what}, which is not supported yet")]
-    Unsupported {
-        /// Stable code.
-        code: &'static str,
-        /// What was met, with the package that has it.
-        what: String,
-    },
     /// A bug of the resolver.
     #[error("internal error: {what}; please report it with the package.json")]
     Internal {
@@ -113,10 +105,6 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
-    pub(crate) fn unsupported(code: &'static str, what: impl Into<String>) -> Self {
-        Self::Unsupported { code, what: what.into() }
-    }
-
     pub(crate) fn internal(what: &'static str) -> Self {
         Self::Internal { what }
     }
@@ -132,7 +120,6 @@ impl ResolveError {
             Self::DuplicateWorkspace { .. } => "EDUPLICATEWORKSPACE",
             Self::BadOverride { .. } => "EINVALIDOVERRIDE",
             Self::OverrideConflict { .. } => "EOVERRIDE",
-            Self::Unsupported { code, .. } => code,
             Self::Internal { .. } => "EINTERNAL",
         }
     }

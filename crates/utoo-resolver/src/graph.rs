@@ -73,6 +73,8 @@ pub enum Origin {
     Lockfile,
     /// It came inside another package's tarball.
     Bundle,
+    /// The shrinkwrap of a package above it lists it.
+    Shrinkwrap,
     /// It was placed for an edge.
     Placed {
         /// The edge, if it is still part of the tree.
@@ -215,6 +217,7 @@ impl Origins<'_> {
             PlaceKind::Project | PlaceKind::Workspace | PlaceKind::Folder => Origin::Project,
             _ if self.locked.contains_key(&node) => Origin::Lockfile,
             _ if self.tree.node(node).in_bundle => Origin::Bundle,
+            _ if self.tree.in_shrinkwrap(node) => Origin::Shrinkwrap,
             _ => Origin::Lockfile,
         }
     }

@@ -7,7 +7,8 @@
 //! 2. `build`: edges that are missing or wrong get candidates with their peer sets, and the candidates are placed,
 //!    breadth first, each as far up as everyone concerned agrees.
 //! 3. `build::Builder::finish`, `tree::flags` and `platform`: what failed and was optional is left out, what
-//!    nothing reaches is pruned, every node gets its marks, and what this platform cannot run becomes inert.
+//!    nothing reaches is pruned, every node gets its marks, and what this platform cannot run becomes inert. Then
+//!    `build::shrinkwrap`: what packages with an npm-shrinkwrap.json of their own list goes below them.
 //! 4. `lock`: the tree becomes the lockfile.
 //! 5. `graph`, if reasons were asked for: the tree as data, with what `build::record` wrote down on the way.
 //!
@@ -39,10 +40,14 @@
 //! * Paths in the package.json of a tarball start where the tarball lies, in that of a packed folder in the folder. npm
 //!   looks for folders of the former as if the tarball were a folder (`tarballs/folder-in-tarball`), and for tarballs of
 //!   the latter beside the folder (`install-links/tarball-in-folder`).
+//! * What the shrinkwrap of a package lists has to run on this platform as everything else has to. npm looks at platforms
+//!   before it reads shrinkwraps, and so installs what its next `npm ci` refuses (`has-shrinkwrap/platform-required`) or
+//!   what no platform of the project runs (`has-shrinkwrap/platform`).
+//! * Links that the shrinkwrap of a package lists, to folders inside of the package, are not made
+//!   (`has-shrinkwrap/link`).
 //! * An optional dependency that cannot be had does not put a lockfile out of step (`ci/optional-unavailable`).
 //!
-//! Not there so far, and refused by name: packages that bring a shrinkwrap, the `linked` strategy, and a folder of a git
-//! repository (`git/path`).
+//! Not there so far, and refused by name: the `linked` strategy, and a folder of a git repository (`git/path`).
 //!
 //! ```
 //! use utoo_resolver::{ManifestCache, ManifestJob, ManifestJobDone, Project, ResolveOptions, Resolver, Step};
@@ -94,7 +99,9 @@ pub use fix::{Bounds, Change, Edit, Fix, FixSearch, find_fixes};
 pub use graph::{Choice, EdgeProblem, Graph, GraphEdge, Origin, Overriding, Place, PlaceKind, Unfit};
 pub use inspect::inspect;
 pub use load::{Folder, Project, check_overrides};
-pub use options::{Conflicts, Dedupe, EngineCheck, Folders, InstallStrategy, Peers, Record, ResolveOptions};
+pub use options::{
+    Conflicts, Dedupe, EngineCheck, Folders, Goal, InstallStrategy, Peers, Record, ResolveOptions,
+};
 pub use registry::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, SourceManifest,
 };

@@ -29,6 +29,9 @@ pub struct Project {
     pub folders: Vec<Folder>,
     /// The lockfile to start from: package-lock.json or npm-shrinkwrap.json, else the hidden one.
     pub lock: Option<Arc<Lockfile>>,
+    /// Locations of packages with a shrinkwrap that are unpacked as the lock has them: what is below them is not read from
+    /// their tarballs again.
+    pub unpacked: Vec<Arc<str>>,
     /// Direct dependencies that were asked for by name on the command line.
     pub requests: Vec<PackageName>,
     /// Locations of the packages that the command is about (`--workspace`), whose turn comes first; none is the project.
@@ -50,6 +53,7 @@ impl Project {
             workspaces: Vec::new(),
             folders: Vec::new(),
             lock: None,
+            unpacked: Vec::new(),
             requests: Vec::new(),
             targets: Vec::new(),
             folder: None,
@@ -113,8 +117,11 @@ pub(crate) fn load<'o>(
         }
         builder.enqueue(target);
     }
-    for &node in locked.keys() {
+    for (&node, location) in &locked {
         builder.add_locked(node);
+        if project.unpacked.contains(location) {
+            builder.add_unpacked(node);
+        }
     }
     if project.lock.as_ref().is_some_and(|lock| lock.ancient) {
         builder.inflate_first();

@@ -4,11 +4,18 @@ use std::sync::Arc;
 
 use utoo_lockfile::{Entry, Lockfile};
 
+use crate::build::Shrinkwraps;
 use crate::load::{LockedNodes, Project};
 use crate::tree::{Flags, NodeId, NodeKind, Tree};
 
-/// Writes the tree down. Entries that were loaded from a lockfile keep the fields that only pass through.
-pub(crate) fn to_lockfile(tree: &Tree, project: &Project, locked: &LockedNodes) -> Lockfile {
+/// Writes the tree down. Entries that were loaded from a lockfile, be it a package's own, keep the fields that only pass
+/// through.
+pub(crate) fn to_lockfile(
+    tree: &Tree,
+    project: &Project,
+    locked: &LockedNodes,
+    shrinkwraps: &Shrinkwraps,
+) -> Lockfile {
     let manifest = &project.manifest;
     let mut lock = match &project.lock {
         Some(before) => before.head(),
@@ -27,6 +34,7 @@ pub(crate) fn to_lockfile(tree: &Tree, project: &Project, locked: &LockedNodes) 
     for node in inventory.into_iter().skip(1) {
         let location = tree.location(node);
         let before = locked.get(&node).and_then(|at| project.lock.as_ref()?.get(at));
+        let before = before.or_else(|| shrinkwraps.entries.get(&node));
         let mut entry = entry_of(tree, node, &location, before);
         entry.in_bundle = bundles && tree.bundler(node).is_some();
         lock.packages.insert(location.into(), entry);

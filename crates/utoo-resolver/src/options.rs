@@ -67,6 +67,16 @@ pub enum EngineCheck {
     Strict,
 }
 
+/// What the tree is for. It shows where packages bring shrinkwraps, which npm reads at another time for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Goal {
+    /// To be installed: npm's default.
+    #[default]
+    Install,
+    /// To be written down, or shown, and no more (`--package-lock-only`, `--dry-run`).
+    Lockfile,
+}
+
 /// Whether the reasons for each placement are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Record {
@@ -100,6 +110,8 @@ pub struct ResolveOptions {
     pub omit: Omit,
     /// Names whose dependents are resolved afresh, as `npm update <name>` does.
     pub update: Vec<PackageName>,
+    /// What the tree is for.
+    pub goal: Goal,
     /// Whether the reasons for each placement are kept.
     pub record: Record,
 }

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use utoo_lockfile::Lockfile;
 use utoo_types::{Integrity, Manifest, PackageName, Packument, Spec};
 
 /// One question to a registry. Equality is identity: it is the key under which the main loop de-duplicates.
@@ -34,6 +35,15 @@ pub enum ManifestJob {
         /// What its bytes must be.
         integrity: Option<Integrity>,
     },
+    /// The npm-shrinkwrap.json in a tarball, which says what goes below the package.
+    Shrinkwrap {
+        /// The package, for messages.
+        name: PackageName,
+        /// The tarball's URL, or `npm:<name>@<version>` for that version of the registry's, wherever its tarball is.
+        resolved: Arc<str>,
+        /// What its bytes must be.
+        integrity: Option<Integrity>,
+    },
     /// A package that does not come from a registry: git, remote tarball, folder, `file:` tarball.
     Source {
         /// The parsed spec; its kind says which source it is.
@@ -48,6 +58,7 @@ impl Hash for ManifestJob {
             Self::Full { name } => (0_u8, name).hash(state),
             Self::Version { name, spec } => (1_u8, name, spec).hash(state),
             Self::Bundle { name, resolved, .. } => (3_u8, name, resolved).hash(state),
+            Self::Shrinkwrap { name, resolved, .. } => (4_u8, name, resolved).hash(state),
             Self::Source { spec } => (2_u8, spec.name(), spec.raw(), spec.fetch_spec()).hash(state),
         }
     }
@@ -64,6 +75,9 @@ pub enum ManifestJobDone {
     Source(SourceManifest),
     /// Answer to [`ManifestJob::Bundle`].
     Bundle(Arc<[Bundled]>),
+    /// Answer to [`ManifestJob::Shrinkwrap`]; an empty one where the tarball has none after all, or one that cannot be
+    /// read. All of its locations are held to [`utoo_lockfile::validate_location`].
+    Shrinkwrap(Arc<Lockfile>),
 }
 
 /// One package inside another's tarball.

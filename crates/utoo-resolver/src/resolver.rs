@@ -121,6 +121,7 @@ impl<'p> Resolver<'p> {
     pub fn finish(mut self) -> Result<Resolution, ResolveError> {
         self.builder.finish()?;
         check_platforms(&mut self.builder, self.options)?;
+        self.builder.attach_shrinkwraps()?;
         let tree = &self.builder.tree;
         let inert = tree
             .inventory()
@@ -129,7 +130,7 @@ impl<'p> Resolver<'p> {
             .map(|node| tree.location(node).into())
             .collect();
         self.locked.retain(|node, _| !self.builder.inflated.contains(node));
-        let lockfile = to_lockfile(tree, self.project, &self.locked);
+        let lockfile = to_lockfile(tree, self.project, &self.locked, &self.builder.shrinkwraps);
         let recorder = self.builder.recorder.as_deref();
         let dedupe = self.options.dedupe;
         let graph = recorder.map(|recorder| graph(tree, Some(recorder), &self.locked, dedupe));

@@ -75,7 +75,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         }
         _ => Edits::default(),
     };
-    let only_lock = context.command == Command::Deps || context.config.lock().package_lock_only;
+    let only_lock = context.is_only_lock();
     let dry = context.config.install().dry_run;
     let policy = Arc::new(inputs.policy(context)?);
     let installer = installer(context, options(context, &policy, &progress), &registry, &policy);

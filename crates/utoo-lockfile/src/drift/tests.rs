@@ -37,6 +37,18 @@ fn what_is_missing_or_of_another_version_is_said_in_npms_words() {
 }
 
 #[test]
+fn what_a_shrinkwrap_lists_is_no_drift() {
+    let package = json!({"version": "1.0.0", "hasShrinkwrap": true});
+    let locked = json!({"node_modules/s": package, "node_modules/s/node_modules/a": {"version": "1.0.0"}});
+    let ideal = json!({
+        "node_modules/s": package,
+        "node_modules/s/node_modules/a": {"version": "2.0.0"},
+        "node_modules/s/node_modules/a/node_modules/b": {"version": "1.0.0"},
+    });
+    assert_eq!(said(&locked, &ideal), Vec::<String>::new());
+}
+
+#[test]
 fn fewer_packages_and_another_version_of_a_workspace_are_no_drift() {
     let locked = json!({
         "node_modules/a": {"version": "1.0.0"},

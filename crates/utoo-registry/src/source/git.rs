@@ -223,7 +223,7 @@ impl UnifiedRegistry {
         let listing =
             self.run_git(Some(repository), &arguments, shown).await.map_err(|failure| *failure.error)?;
         let has = |name: &[u8]| listing.stdout.split(|byte| *byte == 0).any(|entry| entry == name);
-        let beside = Beside { binding_gyp: has(b"binding.gyp"), shrinkwrap: has(b"npm-shrinkwrap.json") };
+        let beside = Beside { binding_gyp: has(b"binding.gyp") };
         SourcePackage { json: &json.stdout, beside, paths: &[] }.manifest(&format!("{shown}: package.json"))
     }
 

@@ -12,8 +12,6 @@ pub(crate) struct Beside {
     /// `binding.gyp`: an install script of `node-gyp rebuild`, where the package has none of its own and does not
     /// say `"gypfile": false`.
     pub(crate) binding_gyp: bool,
-    /// `npm-shrinkwrap.json`.
-    pub(crate) shrinkwrap: bool,
 }
 
 /// The bytes of a package.json, and what lies beside it.
@@ -45,7 +43,6 @@ impl SourcePackage<'_> {
             add_gyp_script(fields);
         }
         let mut manifest = Manifest::from_value(&value);
-        manifest.has_shrinkwrap = self.beside.shrinkwrap;
         if manifest.bin.is_empty() && value["bin"].is_null() {
             manifest.bin = self.commands_in(value["directories"]["bin"].as_str());
         }

@@ -9,6 +9,7 @@ mod folder;
 mod git;
 mod manifest;
 mod pack;
+mod shrinkwrap;
 mod tarball;
 
 use std::fs::File;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use utoo_lockfile::Lockfile;
 use utoo_resolver::{Bundled, ErrorCategory, RegistryError, SourceManifest};
 use utoo_types::{Algorithm, Integrity, Manifest, PackageName, Spec, SpecKind};
 
@@ -27,6 +29,7 @@ use crate::tarball::TarballRequest;
 pub use commit::{Checkout, GitPackage};
 pub use git::FOREIGN_GIT_VARIABLES;
 use manifest::{Beside, SourcePackage};
+pub use shrinkwrap::shrinkwrap_in_folder;
 use tarball::{BundledFiles, Found};
 
 impl UnifiedRegistry {
@@ -81,19 +84,41 @@ impl UnifiedRegistry {
     }
 }
 
-/// A tarball whose bundled packages are wanted.
-pub(crate) struct BundleQuestion {
+/// A tarball that is to be looked into.
+pub(crate) struct TarballQuestion {
     pub(crate) name: PackageName,
     pub(crate) resolved: Arc<str>,
     pub(crate) integrity: Option<Integrity>,
 }
 
 impl UnifiedRegistry {
-    /// The packages that a tarball brings along. The tarball is verified, as it is before an installation: what is in
-    /// a lockfile comes from no other bytes.
-    pub(crate) async fn bundle(&self, question: BundleQuestion) -> Result<Arc<[Bundled]>, RegistryError> {
-        let BundleQuestion { name, resolved: url, integrity } = question;
-        let limits = self.inner.options.limits;
+    /// The packages that a tarball brings along.
+    pub(crate) async fn bundle(&self, question: TarballQuestion) -> Result<Arc<[Bundled]>, RegistryError> {
+        let inflated = self.inner.options.limits.inflated;
+        self.look_into(question, move |bytes, shown| {
+            let found = tarball::find_bundled(bytes, inflated).map_err(|error| error.at(shown))?;
+            to_bundled(&found, shown)
+        })
+        .await
+    }
+
+    /// The npm-shrinkwrap.json of a tarball.
+    pub(crate) async fn shrinkwrap(&self, question: TarballQuestion) -> Result<Arc<Lockfile>, RegistryError> {
+        let inflated = self.inner.options.limits.inflated;
+        self.look_into(question, move |bytes, shown| {
+            let found = tarball::find_shrinkwrap(bytes, inflated).map_err(|error| error.at(shown))?;
+            shrinkwrap::parse(found.as_deref(), shown)
+        })
+        .await
+    }
+
+    /// Fetches a tarball and shows it to `look`, which runs off the runtime. It is verified, as it is before an
+    /// installation: what is in a lockfile comes from no other bytes.
+    async fn look_into<T: Send + 'static>(
+        &self,
+        TarballQuestion { name, resolved: url, integrity }: TarballQuestion,
+        look: impl FnOnce(&Bytes, &str) -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<T, RegistryError> {
         let bytes = match url.strip_prefix("file:") {
             Some(path) => self.fetch_file(Path::new(path)).await?,
             None => {
@@ -107,9 +132,7 @@ impl UnifiedRegistry {
                 let message = format!("the tarball of {name} is not what its integrity says");
                 return Err(RegistryError::new("EINTEGRITY", ErrorCategory::Precondition, message).at(shown));
             }
-            let found =
-                tarball::find_bundled(&bytes, limits.inflated).map_err(|error| error.at(shown.clone()))?;
-            to_bundled(&found, &shown)
+            look(&bytes, &shown)
         })
         .await?
     }
@@ -168,8 +191,7 @@ fn to_bundled(found: &[(String, Found)], shown: &str) -> Result<Arc<[Bundled]>, 
 fn read_folder(path: &Path, resolved: Arc<str>) -> Result<SourceManifest, RegistryError> {
     let file = path.join("package.json");
     let json = std::fs::read(&file).map_err(|error| unreadable(&file, &error))?;
-    // A shrinkwrap of a folder is the folder's own business, linked or packed.
-    let beside = Beside { binding_gyp: path.join("binding.gyp").is_file(), shrinkwrap: false };
+    let beside = Beside { binding_gyp: path.join("binding.gyp").is_file() };
     let package = SourcePackage { json: &json, beside, paths: &[] };
     let manifest = package.manifest(&file.display().to_string())?;
     Ok(SourceManifest { manifest: Arc::new(manifest), resolved, integrity: None })

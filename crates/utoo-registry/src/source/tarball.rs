@@ -9,6 +9,7 @@ use utoo_resolver::{ErrorCategory, RegistryError};
 use utoo_types::PackageName;
 
 use super::manifest::{Beside, SourcePackage};
+use super::shrinkwrap;
 
 /// A package.json longer than this is none.
 const MAX_PACKAGE_JSON: u64 = 16 << 20;
@@ -52,6 +53,18 @@ pub(crate) fn find_bundled(tarball: &[u8], inflated: u64) -> Result<Vec<(String,
     Ok(packages.found())
 }
 
+/// The npm-shrinkwrap.json at the top of a tarball.
+pub(crate) fn find_shrinkwrap(tarball: &[u8], inflated: u64) -> Result<Option<Vec<u8>>, RegistryError> {
+    let mut found = None;
+    walk(tarball, inflated, |path, contents| {
+        if path == shrinkwrap::FILE {
+            found = Some(shrinkwrap::read(contents)?);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// What is being found of the packages inside another one, by their folder.
 #[derive(Default)]
 pub(crate) struct BundledFiles(BTreeMap<String, Files>);
@@ -90,7 +103,6 @@ impl Files {
                 self.json = Some(bytes);
             }
             "binding.gyp" => self.beside.binding_gyp = true,
-            "npm-shrinkwrap.json" => self.beside.shrinkwrap = true,
             _ => {}
         }
         Ok(())

@@ -94,7 +94,7 @@ fn what_lies_beside_it_is_seen() {
         file("package/binding.gyp", ""),
         file("package/npm-shrinkwrap.json", "{}"),
     ]);
-    assert_eq!(found.beside, Beside { binding_gyp: true, shrinkwrap: true });
+    assert_eq!(found.beside, Beside { binding_gyp: true });
 }
 
 #[test]

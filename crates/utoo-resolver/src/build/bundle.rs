@@ -66,7 +66,7 @@ impl Builder<'_> {
     }
 
     /// The node at a location relative to `node`.
-    fn inside(&self, node: NodeId, location: &str) -> Option<NodeId> {
+    pub(super) fn inside(&self, node: NodeId, location: &str) -> Option<NodeId> {
         if location.is_empty() {
             return Some(node);
         }

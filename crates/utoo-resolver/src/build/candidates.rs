@@ -7,7 +7,6 @@ use utoo_types::{Candidate, Integrity, Manifest, PackageName, PickError, SpecKin
 
 use super::{Builder, Found, FoundFolder, Stop};
 use crate::cache::ManifestCache;
-use crate::error::ResolveError;
 use crate::registry::{ErrorCategory, ManifestJob, RegistryError};
 use crate::tree::{EdgeId, Name, NodeId, PackageId, Want, WantId, paths_start};
 
@@ -131,7 +130,6 @@ impl Builder<'_> {
             integrity: dist.integrity.clone(),
         });
         self.origins.entry(package).or_insert_with(|| origin.unwrap_or_default());
-        self.refuse_unsupported(manifest)?;
         Ok(Found::Package(package))
     }
 
@@ -146,18 +144,6 @@ impl Builder<'_> {
             Some(package) => Ok(Found::Package(package)),
             None => self.add_picked(name, &Arc::new(candidate.manifest())),
         }
-    }
-
-    /// Bundled dependencies are in the tarball alone, and the tree cannot be known without it.
-    fn refuse_unsupported(&self, manifest: &Manifest) -> Result<(), Stop> {
-        if manifest.has_shrinkwrap {
-            return Err(ResolveError::unsupported(
-                "ESHRINKWRAPUNSUPPORTED",
-                format!("{}@{} carries an npm-shrinkwrap.json", manifest.name, manifest.raw_version),
-            )
-            .into());
-        }
-        Ok(())
     }
 
     fn find_folder(
@@ -199,7 +185,6 @@ impl Builder<'_> {
                     integrity: answer.integrity.clone(),
                 };
                 let manifest = Arc::clone(&answer.manifest);
-                self.refuse_unsupported(&manifest)?;
                 let start = paths_start(origin.resolved.as_deref());
                 let package = self.tree.interner.add_package(&manifest, &start);
                 self.origins.insert(package, origin);

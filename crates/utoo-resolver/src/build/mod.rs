@@ -14,6 +14,7 @@ mod peers;
 mod place;
 mod queue;
 mod record;
+mod shrinkwrap;
 mod verdict;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use conflict::{ConflictNode, PeerConflict};
 use queue::Queue;
 pub use record::{Obstacle, Trial, TrialVerdict};
 pub(crate) use record::{Recorder, trials_above};
+pub(crate) use shrinkwrap::Shrinkwraps;
 
 /// How a call of [`crate::Resolver::advance`] ended.
 #[derive(Debug)]
@@ -114,6 +116,7 @@ pub(crate) struct Builder<'o> {
     failures: Vec<NodeId>,
     /// Nodes whose bundled dependencies are in the tree.
     unbundled: FxHashSet<NodeId>,
+    pub(crate) shrinkwraps: Shrinkwraps,
     /// Nodes of an old lockfile that need their manifests before anything else can begin.
     to_inflate: Vec<NodeId>,
     /// Those that got one: of their entries in the lockfile nothing is kept.
@@ -152,6 +155,7 @@ impl<'o> Builder<'o> {
             links: Vec::new(),
             failures: Vec::new(),
             unbundled: FxHashSet::default(),
+            shrinkwraps: Shrinkwraps::default(),
             to_inflate: Vec::new(),
             inflated: FxHashSet::default(),
             wants: Vec::new(),
@@ -227,7 +231,11 @@ impl<'o> Builder<'o> {
                 if self.enqueue_link_targets() {
                     continue;
                 }
-                return Ok(Step::Done);
+                return match self.find_shrinkwraps(cache) {
+                    Ok(()) => Ok(Step::Done),
+                    Err(Stop::Missing) => Ok(Step::Blocked(std::mem::take(&mut self.wants))),
+                    Err(Stop::Failed(error)) => Err(*error),
+                };
             };
             if self.seen.contains(&node) || !self.tree.is_live(node) {
                 continue;
@@ -244,6 +252,7 @@ impl<'o> Builder<'o> {
     }
 
     fn turn(&mut self, node: NodeId, cache: &ManifestCache) -> Result<(), Stop> {
+        self.load_shrinkwrap(node, cache)?;
         self.load_bundle(node, cache)?;
         let problems = self.problem_edges(node);
         self.look_ahead(node, &problems, cache)?;
@@ -287,6 +296,9 @@ impl<'o> Builder<'o> {
 
     /// The edges that this turn has to do something about, in the order in which they were declared.
     fn problem_edges(&self, node: NodeId) -> Vec<EdgeId> {
+        if self.is_left_to_shrinkwrap(node) {
+            return Vec::new();
+        }
         let package = self.tree.package_of(node);
         let own = self.tree.is_mine(node);
         let is_problem = |&id: &EdgeId| {
@@ -295,7 +307,7 @@ impl<'o> Builder<'o> {
                 return false;
             }
             match edge.to {
-                Some(to) if self.tree.node(to).failure.is_some() => false,
+                Some(to) if self.tree.node(to).failure.is_some() || self.tree.in_shrinkwrap(to) => false,
                 None => edge.kind != EdgeKind::PeerOptional || self.explicit.contains(&id),
                 // Two dependencies of one node whose names differ in case alone: npm keeps the later.
                 Some(to) if self.tree.node(to).name != edge.name => self.tree.node(to).parent != Some(node),
@@ -443,7 +455,8 @@ impl<'o> Builder<'o> {
         let kept = self.tree.reachable(guests);
         for node in self.tree.extraneous() {
             let folder = matches!(self.tree.node(node).kind, NodeKind::Folder { .. });
-            let removable = self.tree.node(node).parent.is_some() || folder;
+            let removable =
+                (self.tree.node(node).parent.is_some() || folder) && !self.tree.in_shrinkwrap(node);
             if self.tree.is_live(node) && removable && !kept.contains(&node) {
                 self.tree.remove(node);
             }

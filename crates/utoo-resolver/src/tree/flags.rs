@@ -15,16 +15,37 @@ impl Tree {
         for &node in &nodes {
             self.node_mut(node).flags = Flags::UNSEEN;
         }
-        // An optional peer is a guest: its dependent alone does not keep it. Yet it does say who else uses it.
-        self.clear(|kind| kind != EdgeKind::PeerOptional, |flags| &mut flags.extraneous);
-        self.clear(|kind| kind != EdgeKind::Dev, |flags| &mut flags.dev);
-        self.clear(|kind| !kind.is_optional(), |flags| &mut flags.optional);
-        self.clear(|kind| kind != EdgeKind::Dev && !kind.is_optional(), |flags| &mut flags.dev_optional);
-        self.clear(|kind| !kind.is_peer(), |flags| &mut flags.peer);
+        self.clear_all((self.root(), Flags::REQUIRED));
     }
 
-    fn clear(&mut self, follow: impl Fn(EdgeKind) -> bool, mark: impl Fn(&mut Flags) -> &mut bool) {
-        let mut stack = vec![self.root()];
+    /// Sets the marks of what lies below `top` afresh, going by what leads there from `top`, which keeps its own.
+    pub(crate) fn flag_below(&mut self, top: NodeId) {
+        let own = self.node(top).flags;
+        let mut nodes = vec![top];
+        while let Some(node) = nodes.pop() {
+            self.node_mut(node).flags = Flags::UNSEEN;
+            nodes.extend(self.node(node).children.values());
+        }
+        self.clear_all((top, own));
+    }
+
+    /// Clears, from `top` on, the marks that it is not to have itself.
+    fn clear_all(&mut self, top: (NodeId, Flags)) {
+        // An optional peer is a guest: its dependent alone does not keep it. Yet it does say who else uses it.
+        self.clear(top, |kind| kind != EdgeKind::PeerOptional, |flags| &mut flags.extraneous);
+        self.clear(top, |kind| kind != EdgeKind::Dev, |flags| &mut flags.dev);
+        self.clear(top, |kind| !kind.is_optional(), |flags| &mut flags.optional);
+        self.clear(top, |kind| kind != EdgeKind::Dev && !kind.is_optional(), |flags| &mut flags.dev_optional);
+        self.clear(top, |kind| !kind.is_peer(), |flags| &mut flags.peer);
+    }
+
+    fn clear(
+        &mut self,
+        (top, mut own): (NodeId, Flags),
+        follow: impl Fn(EdgeKind) -> bool,
+        mark: impl Fn(&mut Flags) -> &mut bool,
+    ) {
+        let mut stack = if *mark(&mut own) { Vec::new() } else { vec![top] };
         while let Some(id) = stack.pop() {
             let flag = mark(&mut self.node_mut(id).flags);
             if !*flag {

@@ -159,6 +159,8 @@ pub(crate) struct Interner {
     package_ids: FxHashMap<*const Manifest, PackageId>,
     /// Packages of registries by name and version text.
     versions: FxHashMap<(Name, Arc<str>), PackageId>,
+    /// Whether any package has a shrinkwrap: next to no tree has one, and this is asked for every edge.
+    shrinkwraps: bool,
     blocks: Blocks,
     paths: Paths,
 }
@@ -175,6 +177,7 @@ impl Interner {
             packages: Vec::new(),
             package_ids: FxHashMap::default(),
             versions: FxHashMap::default(),
+            shrinkwraps: false,
             blocks,
             paths,
         }
@@ -237,6 +240,7 @@ impl Interner {
         let name = self.name(&manifest.name);
         let declared = self.declare(manifest, location);
         let id = PackageId(index(self.packages.len()));
+        self.shrinkwraps |= manifest.has_shrinkwrap;
         self.packages.push(Package { manifest: Arc::clone(manifest), name, declared });
         self.package_ids.insert(key, id);
         id
@@ -245,6 +249,11 @@ impl Interner {
     /// Whether any interned package bundles anything.
     pub(crate) fn has_bundles(&self) -> bool {
         self.packages.iter().any(|package| package.manifest.bundle_dependencies != BundleDependencies::None)
+    }
+
+    /// Whether any interned package brings a shrinkwrap.
+    pub(crate) fn has_shrinkwraps(&self) -> bool {
+        self.shrinkwraps
     }
 
     /// Interns a registry's manifest: one id for one version of a name, however often it is picked.

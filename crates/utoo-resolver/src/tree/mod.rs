@@ -408,6 +408,18 @@ impl Tree {
         }
     }
 
+    /// Whether the package's own shrinkwrap says what goes below it.
+    pub(crate) fn has_shrinkwrap(&self, node: NodeId) -> bool {
+        self.node(node).kind == NodeKind::Package && self.package_of(node).manifest.has_shrinkwrap
+    }
+
+    /// Whether a package above the node has a shrinkwrap: what stands in one is nobody else's business.
+    pub(crate) fn in_shrinkwrap(&self, node: NodeId) -> bool {
+        let above = |&id: &NodeId| self.node(id).parent;
+        self.interner.has_shrinkwraps()
+            && std::iter::successors(self.node(node).parent, above).any(|id| self.has_shrinkwrap(id))
+    }
+
     /// Whether the node stands in the real tree.
     pub(crate) fn is_live(&self, node: NodeId) -> bool {
         self.node(node).root == Some(self.root)

@@ -185,7 +185,7 @@ impl Tree {
     /// Whether a node that stands below another of its name may go, so that the upper one serves both.
     pub(crate) fn can_dedupe(&self, id: NodeId, prefer_dedupe: bool) -> bool {
         let node = self.node(id);
-        if self.in_dependency_bundle(id) {
+        if self.in_dependency_bundle(id) || self.in_shrinkwrap(id) {
             return false;
         }
         let Some(above) = node.resolve_parent().and_then(|parent| self.node(parent).resolve_parent()) else {

@@ -116,6 +116,7 @@ impl Json<'_> {
             Origin::Project => ("project", None, &place.above),
             Origin::Lockfile => ("lockfile", None, &place.above),
             Origin::Bundle => ("bundle", None, &place.above),
+            Origin::Shrinkwrap => ("shrinkwrap", None, &place.above),
             Origin::Placed { edge, trials } => ("placed", *edge, trials),
         };
         let placed_for = edge.map(|edge| {

@@ -126,6 +126,7 @@ fn placement(text: &mut String, graph: &Graph, place: usize) {
         Origin::Project => return,
         Origin::Lockfile => ("the lockfile has it there".to_owned(), &here.above),
         Origin::Bundle => ("it came in the tarball of the package around it".to_owned(), &here.above),
+        Origin::Shrinkwrap => ("the shrinkwrap of a package around it lists it".to_owned(), &here.above),
         Origin::Placed { edge, trials } => {
             let edge = edge.map(|edge| &graph.edges[edge]);
             let placed = edge.map(|edge| format!("placed for {} of {}", wanted(edge), who(graph, edge.from)));

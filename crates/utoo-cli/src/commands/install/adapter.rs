@@ -9,7 +9,8 @@ use utoo_installer::{
     FetchError, FetchErrorKind, InstallError, Installer, Origin, PackageRequest, Policy, Prepare,
     TarballRequest, TarballSource, is_repository,
 };
-use utoo_registry::{UnifiedRegistry, bundled_in_folder};
+use utoo_lockfile::Lockfile;
+use utoo_registry::{UnifiedRegistry, bundled_in_folder, shrinkwrap_in_folder};
 use utoo_resolver::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, ResolveError,
     SourceManifest,
@@ -156,6 +157,12 @@ impl Registry for Guarded<'_> {
     async fn execute(&self, job: ManifestJob) -> Result<ManifestJobDone, RegistryError> {
         match &job {
             ManifestJob::Source { spec } if !self.policy.permits_spec(spec) => Err(exotic(spec.raw())),
+            // An address that may be a lockfile's, and its own shrinkwrap's at that.
+            ManifestJob::Shrinkwrap { name, resolved, .. }
+                if self.policy.origin(resolved) != Origin::Known =>
+            {
+                Err(foreign(name, resolved))
+            }
             _ => {
                 let done = self.registry.execute(job).await?;
                 if let ManifestJobDone::Source(found) = &done {
@@ -170,13 +177,14 @@ impl Registry for Guarded<'_> {
 /// [`Guarded`], but for what goes into the store at once, since it is installed sooner or later.
 ///
 /// - Tarballs with bundled dependencies are read there. They are downloaded once, and by a later resolve not at all.
+/// - So are those with a shrinkwrap, and from nowhere else: what may not be installed is not read either.
 /// - Packages from repositories that must be built are built before they are placed, as npm does it: an optional one
 ///   whose build fails is in no tree.
 pub(super) struct WithStore<'a> {
     guarded: Guarded<'a>,
     installer: &'a Installer<Tarballs>,
     /// What the resolver knows of only the first line.
-    failed_builds: Mutex<Vec<InstallError>>,
+    failures: Mutex<Vec<InstallError>>,
 }
 
 impl Registry for WithStore<'_> {
@@ -185,17 +193,18 @@ impl Registry for WithStore<'_> {
     }
 
     async fn execute(&self, job: ManifestJob) -> Result<ManifestJobDone, RegistryError> {
-        if let ManifestJob::Bundle { name, resolved, integrity } = &job {
-            let request = PackageRequest {
-                name: name.clone(),
-                version: "".into(),
-                resolved: resolved.clone(),
-                integrity: integrity.clone(),
-                prepare: self.policy().prepare(resolved),
-            };
-            if let Some(bundled) = self.bundled(request).await {
-                return Ok(ManifestJobDone::Bundle(bundled));
+        match &job {
+            ManifestJob::Bundle { name, resolved, integrity } => {
+                let request = self.request((name, resolved, integrity.as_ref()));
+                if let Some(bundled) = self.bundled(request).await {
+                    return Ok(ManifestJobDone::Bundle(bundled));
+                }
             }
+            ManifestJob::Shrinkwrap { name, resolved, integrity } => {
+                let request = self.request((name, resolved, integrity.as_ref()));
+                return self.shrinkwrap(request).await.map(ManifestJobDone::Shrinkwrap);
+            }
+            _ => {}
         }
         // Also where the store cannot be used: the registry reads the tarball itself, or says what is wrong with it.
         let done = self.guarded.execute(job).await?;
@@ -208,22 +217,35 @@ impl Registry for WithStore<'_> {
 
 impl<'a> WithStore<'a> {
     pub(super) fn new(guarded: Guarded<'a>, installer: &'a Installer<Tarballs>) -> Self {
-        Self { guarded, installer, failed_builds: Mutex::default() }
+        Self { guarded, installer, failures: Mutex::default() }
     }
 
     pub(super) fn policy(&self) -> &'a Policy {
         self.guarded.policy
     }
 
-    /// The resolver's error, with what a failed build has to say.
+    fn request(
+        &self,
+        (name, resolved, integrity): (&PackageName, &Arc<str>, Option<&Integrity>),
+    ) -> PackageRequest {
+        PackageRequest {
+            name: name.clone(),
+            version: "".into(),
+            resolved: resolved.clone(),
+            integrity: integrity.cloned(),
+            prepare: self.policy().prepare(resolved),
+        }
+    }
+
+    /// The resolver's error, with what a failed build or fetch has to say.
     pub(super) fn explain(&self, error: ResolveError) -> CliError {
-        let failure = CliError::from(error);
-        let mut builds = self.failed_builds.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(at) = builds.iter().position(|build| build.to_string() == failure.message) else {
-            return failure;
+        let short = CliError::from(error);
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(at) = failures.iter().position(|failure| failure.to_string() == short.message) else {
+            return short;
         };
-        let mut explained = CliError::from(builds.swap_remove(at));
-        explained.required_by = failure.required_by;
+        let mut explained = CliError::from(failures.swap_remove(at));
+        explained.required_by = short.required_by;
         explained
     }
 
@@ -239,10 +261,24 @@ impl<'a> WithStore<'a> {
             integrity: None,
             prepare,
         };
-        let Err(error) = self.installer.obtain(request).await else { return Ok(()) };
+        self.installer.obtain(request).await.map(drop).map_err(|error| self.failure(error))
+    }
+
+    /// For the resolver, what it can carry; the rest is for [`WithStore::explain`].
+    fn failure(&self, error: InstallError) -> RegistryError {
         let failure = RegistryError::new(error.code(), ErrorCategory::Precondition, error.to_string());
-        self.failed_builds.lock().unwrap_or_else(PoisonError::into_inner).push(error);
-        Err(failure)
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+        failure
+    }
+
+    async fn shrinkwrap(&self, request: PackageRequest) -> Result<Arc<Lockfile>, RegistryError> {
+        let stored = self.installer.obtain(request).await.map_err(|error| self.failure(error))?;
+        let read = tokio::task::spawn_blocking(move || shrinkwrap_in_folder(&stored.folder)).await;
+        read.unwrap_or_else(|error| {
+            let message = "the shrinkwrap could not be read";
+            let error = error.to_string();
+            Err(RegistryError::new("EINTERNAL", ErrorCategory::Local, message).caused_by(error))
+        })
     }
 
     async fn bundled(&self, request: PackageRequest) -> Option<Arc<[Bundled]>> {

@@ -200,6 +200,9 @@ impl Inputs {
             })
             .collect();
         let folders = linked_folders(folder, lock.as_ref(), &workspaces)?;
+        // `utoo ci` unpacks everything.
+        let is_kept = context.command != Command::Ci;
+        let unpacked = lock.as_ref().filter(|_| is_kept).map(|lock| unpacked(folder, lock));
         Ok(Project {
             manifest: Arc::new(self.root.json.manifest().clone()),
             folder_name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -207,6 +210,7 @@ impl Inputs {
             workspaces,
             folders,
             lock: lock.map(Arc::new),
+            unpacked: unpacked.unwrap_or_default(),
             requests,
             targets: targets.to_vec(),
             folder: Some(folder.to_owned()),
@@ -222,16 +226,24 @@ fn gate(scripts: &ScriptSettings) -> impl std::fmt::Debug {
 }
 
 /// Which entries of the tree may take from their packages what abbreviated metadata lacks: those that the lockfile before
-/// (or the hidden one) had not. What an old lockfile was completed with by its packages' manifests stays without it too.
+/// (or the hidden one) had not. What an old lockfile was completed with by its packages' manifests stays without it too,
+/// and so does what a package's shrinkwrap says little of.
 pub(super) fn completion(before: Option<&Lockfile>, tree: &Lockfile) -> Completion {
-    let Some(before) = before else { return Completion::All };
+    let has_shrinkwraps = tree.packages.values().any(|entry| entry.has_shrinkwrap);
+    let nothing = Lockfile::default();
+    let before = match before {
+        None if !has_shrinkwraps => return Completion::All,
+        before => before.unwrap_or(&nothing),
+    };
     let is_old = |location: &Arc<str>, entry: &Entry| {
         before.get(location).is_some_and(|old| {
             let same_source = old.resolved.is_none() || old.resolved == entry.resolved;
             old.version == entry.version && same_source
         })
     };
-    let fresh = tree.packages.iter().filter(|(location, entry)| !is_old(location, entry));
+    let is_listed = |location: &str| has_shrinkwraps && tree.is_in_shrinkwrap(location);
+    let fresh = tree.packages.iter();
+    let fresh = fresh.filter(|(location, entry)| !is_old(location, entry) && !is_listed(location));
     Completion::Only(fresh.map(|(location, _)| location.clone()).collect())
 }
 
@@ -255,6 +267,19 @@ fn read_lock(context: &Context) -> CliResult<(PathBuf, Option<String>)> {
 fn hidden_lock(root: &Path) -> Option<Lockfile> {
     let path = root.join("node_modules/.package-lock.json");
     Lockfile::parse(&utoo_fs::read_to_string(&path).ok()?, &path).ok()
+}
+
+/// Where packages with a shrinkwrap are installed as the lock has them: next to nobody has any.
+fn unpacked(root: &Path, lock: &Lockfile) -> Vec<Arc<str>> {
+    let mut with_shrinkwrap = lock.packages.iter().filter(|(_, entry)| entry.has_shrinkwrap).peekable();
+    let installed = with_shrinkwrap.peek().and_then(|_| hidden_lock(root)).unwrap_or_default();
+    let is_there = |(location, entry): &(&Arc<str>, &Entry)| {
+        installed.get(location).is_some_and(|there| {
+            (&there.version, &there.resolved, &there.integrity)
+                == (&entry.version, &entry.resolved, &entry.integrity)
+        })
+    };
+    with_shrinkwrap.filter(is_there).map(|(location, _)| Arc::clone(location)).collect()
 }
 
 /// Folders that the lock links to and that are no workspaces, with what their package.json says now.

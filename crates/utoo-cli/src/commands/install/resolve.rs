@@ -6,7 +6,7 @@ use tracing::{Instrument as _, debug_span};
 use utoo_config::Config;
 use utoo_installer::{EngineCheck as EnginesOfTree, Fitness, Installer, PackageRequest, PlatformCheck};
 use utoo_resolver::{
-    Conflicts, Dedupe, EngineCheck, Folders, InstallStrategy, ManifestCache, Peers, Project, Record,
+    Conflicts, Dedupe, EngineCheck, Folders, Goal, InstallStrategy, ManifestCache, Peers, Project, Record,
     Resolution, ResolveError, ResolveEvent, ResolveOptions, Warning,
 };
 use utoo_types::{Engines, PickOptions, Platform, Platforms, Version};
@@ -135,6 +135,10 @@ pub(crate) fn options(context: &Context) -> ResolveOptions {
         platforms: (!settings.force).then(|| platforms(&context.config)),
         omit: context.config.install().omit,
         update: Vec::new(),
+        goal: match context.is_only_lock() || context.config.install().dry_run {
+            true => Goal::Lockfile,
+            false => Goal::Install,
+        },
         record: Record::Nothing,
     }
 }
