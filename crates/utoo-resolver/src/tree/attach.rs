@@ -183,6 +183,7 @@ impl Tree {
         self.index(new);
         self.link_target(new);
         self.load_child_edges(new);
+        self.step_down(old);
         self.drop_subtree(old);
         self.recheck(parent, name);
     }

@@ -119,6 +119,26 @@ impl Tree {
         }
     }
 
+    /// What a node that is replaced leaves behind. npm takes its children from it while it stands in the tree, so its
+    /// edges find what is further up, which comes into the scope of their rules. By the time that these edges go the
+    /// node has lost its own dependents, and with them its scope: nothing takes that back.
+    pub(super) fn step_down(&mut self, old: NodeId) {
+        if self.overrides.is_none() {
+            return;
+        }
+        for index in 0..self.node(old).edges_out.len() {
+            let edge = self.node(old).edges_out[index];
+            self.look_again(edge);
+        }
+        for edge in self.node(old).edges_in.clone() {
+            self.reload(edge);
+        }
+        for index in 0..self.node(old).edges_out.len() {
+            let edge = self.node(old).edges_out[index];
+            self.apply_rule(edge);
+        }
+    }
+
     /// Whether an override decides what the edge asks for.
     pub(crate) fn is_overridden(&self, id: EdgeId) -> bool {
         self.edge(id).want != self.edge(id).declared

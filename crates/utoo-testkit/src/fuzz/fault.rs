@@ -1,13 +1,15 @@
 //! npm's own faults: what it makes of a case is no answer that anybody should give.
 //!
 //! Found are: npm not ending; an error without a code, which is none of npm's refusals; and, where utoo does something
-//! else, an answer that says success and that npm itself does not stand by, of three kinds:
+//! else, an answer that says success and that npm itself does not stand by, of four kinds:
 //!
 //! * [`Fault::LeavesOut`]: `npm ls` calls what it made incomplete. Something in the lockfile that is neither `optional`
 //!   nor `extraneous` nor from a tarball requires a package, and at none of the places where Node.js looks for it is one.
 //!   npm does so when what could not be loaded takes the place of another, and that place is taken from it again.
 //! * [`Fault::LosesWorkspace`]: the same of the project and a workspace of its. npm takes the workspace's link out of the
 //!   tree when a package asks for its name, to try it in that one's peer set, and does not always put it back.
+//! * [`Fault::LinksToNothing`]: a link leads to a folder in which no package.json is. npm reads an override by a folder from
+//!   each dependent, which has no such folder.
 //! * [`Fault::SavesNothing`]: package.json gets an alias of a package without a name, which no npm can read.
 //!
 //! Such a case is counted with its seed, never as one that agrees.
@@ -35,6 +37,8 @@ pub enum Fault {
     LeavesOut,
     /// It ended with success, and a workspace is not linked.
     LosesWorkspace,
+    /// It ended with success, and a link leads to no package.
+    LinksToNothing,
     /// It saved a spec that cannot be read.
     SavesNothing,
 }
@@ -46,6 +50,7 @@ impl fmt::Display for Fault {
             Self::Crashes(message) => write!(f, "crashes: {message}"),
             Self::LeavesOut => write!(f, "leaves out what is required"),
             Self::LosesWorkspace => write!(f, "loses a workspace"),
+            Self::LinksToNothing => write!(f, "links to what is not there"),
             Self::SavesNothing => write!(f, "saves {SAVED_NOTHING}…"),
         }
     }
@@ -60,6 +65,9 @@ pub(super) fn fault_of(scenario: &Scenario, answer: &Answer) -> Option<Fault> {
     let lock = Lockfile::parse(answer.lock.as_deref()?, "package-lock.json").ok()?;
     if loses_workspace(scenario, &lock) {
         return Some(Fault::LosesWorkspace);
+    }
+    if links_to_nothing(scenario, &lock) {
+        return Some(Fault::LinksToNothing);
     }
     let run = scenario.section("run").unwrap_or_default();
     let peers = if run.contains("--legacy-peer-deps") { Peers::Ignored } else { Peers::Required };
@@ -90,6 +98,14 @@ fn leaves_out(lock: &Lockfile, peers: Peers) -> bool {
 fn is_optional_peer(entry: &Entry, name: &PackageName) -> bool {
     let meta = entry.peer_dependencies_meta.iter().find(|(peer, _)| peer == name);
     meta.is_some_and(|(_, meta)| meta.get("optional").and_then(Value::as_bool) == Some(true))
+}
+
+/// Whether a link's folder is none that the project has.
+fn links_to_nothing(scenario: &Scenario, lock: &Lockfile) -> bool {
+    let files = scenario.files();
+    let targets =
+        lock.packages.values().filter(|entry| entry.link).filter_map(|entry| entry.resolved.as_deref());
+    targets.into_iter().any(|folder| !files.contains_key(format!("{folder}/package.json").as_str()))
 }
 
 /// Whether a folder of the generated `packages/*`, where the project has it as a workspace, has no link.

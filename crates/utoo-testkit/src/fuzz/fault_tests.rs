@@ -50,6 +50,14 @@ fn what_may_be_missing_is_no_fault() {
 }
 
 #[test]
+fn a_link_has_to_lead_somewhere() {
+    let mut packages = with(&json!({"version": "1.0.0"}));
+    packages["node_modules/b"] = json!({"resolved": "node_modules/a/local", "link": true});
+    packages["node_modules/a/local"] = json!({});
+    assert_eq!(fault("utoo install", &packages), Some(Fault::LinksToNothing));
+}
+
+#[test]
 fn a_workspace_has_to_be_linked() {
     let packages = json!({"": {}, "packages/w": {}});
     assert_eq!(fault("utoo install", &packages), Some(Fault::LosesWorkspace));
