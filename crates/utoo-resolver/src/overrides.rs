@@ -346,7 +346,8 @@ impl Rule {
     fn overlaps(&self, range: &Range) -> Result<bool, Fault> {
         match &self.applies {
             Applies::Always => Ok(true),
-            Applies::Within(own) => Ok(own.intersects(range)),
+            // In npm's order, which matters where any version meets a prerelease.
+            Applies::Within(own) => Ok(range.intersects(own)),
             Applies::Unreadable => Err(Fault::Range(Arc::clone(&self.key))),
         }
     }

@@ -140,7 +140,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// `EINTEGRITY` where the bytes are others, before anything is unpacked; [`TarballProblem`]s; what writing gives. In
+    /// `EINTEGRITY` where the bytes are others, before anything is unpacked; [`crate::TarballProblem`]s; what writing gives. In
     /// all of these cases the store is as it was.
     pub fn insert(&self, request: &PackageRequest, tarball: &[u8]) -> Result<StoredPackage> {
         let integrity = verify_integrity(request, tarball)?;
