@@ -21,9 +21,6 @@ const MAX_RATIO: usize = 1032;
 /// What each member of a gzip stream begins with.
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
-/// Spare room behind a document without which the parser copies it.
-const PARSER_PADDING: usize = 64;
-
 /// How a body is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -75,12 +72,18 @@ pub(crate) async fn off_runtime<T: Send + 'static>(
 #[derive(Default)]
 pub(crate) struct Scratch(Mutex<Vec<Tools>>);
 
-#[derive(Default)]
 struct Tools {
-    inflate: Option<Decompressor>,
-    /// The document at hand: fresh pages for each of them cost more than inflating into old ones.
+    inflate: Decompressor,
+    /// The document at hand is at its start. Reserved at once, and never shortened: fresh pages for each document cost more
+    /// than inflating into old ones, and so does copying what is in them when there have to be more.
     plain: Vec<u8>,
     parse: PackumentParser,
+}
+
+impl Default for Tools {
+    fn default() -> Self {
+        Self { inflate: Decompressor::new(), plain: Vec::new(), parse: PackumentParser::roomy() }
+    }
 }
 
 /// A buffer that had to grow beyond this is given back. One document in a thousand is larger.
@@ -101,9 +104,9 @@ impl Scratch {
         limit: u64,
     ) -> Result<Packument, Unreadable> {
         self.with(|tools| {
-            tools.fill(body, encoding, limit)?;
-            check_start(&tools.plain)?;
-            tools.parse.parse(&mut tools.plain).map_err(|error| unreadable(&error))
+            let length = tools.fill(body, encoding, limit)?;
+            check_start(&tools.plain[..length])?;
+            tools.parse.parse_padded(&mut tools.plain, length).map_err(|error| unreadable(&error))
         })
     }
 
@@ -115,9 +118,10 @@ impl Scratch {
         limit: u64,
     ) -> Result<serde_json::Value, Unreadable> {
         self.with(|tools| {
-            tools.fill(body, encoding, limit)?;
-            check_start(&tools.plain)?;
-            serde_json::from_slice(&tools.plain).map_err(|error| {
+            let length = tools.fill(body, encoding, limit)?;
+            let plain = &tools.plain[..length];
+            check_start(plain)?;
+            serde_json::from_slice(plain).map_err(|error| {
                 let message = error.to_string();
                 match error.is_eof() {
                     true => Unreadable::Damaged(message),
@@ -132,7 +136,7 @@ impl Scratch {
         let taken = lock().pop();
         let mut tools = taken.unwrap_or_default();
         let result = work(&mut tools);
-        if tools.plain.capacity() > KEPT {
+        if tools.plain.len() > KEPT {
             tools.plain = Vec::new();
         }
         lock().push(tools);
@@ -141,53 +145,54 @@ impl Scratch {
 }
 
 impl Tools {
-    /// Makes `plain` the document.
-    fn fill(&mut self, body: Bytes, encoding: Encoding, limit: u64) -> Result<(), Unreadable> {
+    /// Makes the first bytes of `plain` the document, with room for the parser behind it; gives its length.
+    fn fill(&mut self, body: Bytes, encoding: Encoding, limit: u64) -> Result<usize, Unreadable> {
         match encoding {
             Encoding::Identity => {
-                self.plain = body.into();
-                Ok(())
+                let length = body.len();
+                self.make_room(length);
+                self.plain[..length].copy_from_slice(&body);
+                Ok(length)
             }
-            Encoding::Gzip => {
-                let inflate = self.inflate.get_or_insert_with(Decompressor::new);
-                gunzip(inflate, &body, limit, &mut self.plain)
-            }
+            Encoding::Gzip => self.gunzip(&body, limit),
             Encoding::Other => Err(Unreadable::Malformed {
                 code: "EENCODING",
                 message: "the response is compressed in a way that was not asked for".to_owned(),
             }),
         }
     }
-}
 
-/// Inflates in one go where the trailer tells the size, and piece by piece where it does not or lies.
-fn gunzip(
-    inflate: &mut Decompressor,
-    body: &[u8],
-    limit: u64,
-    plain: &mut Vec<u8>,
-) -> Result<(), Unreadable> {
-    if let Some(size) = promised_size(body, limit).filter(|_| is_single(body)) {
-        if plain.len() < size {
-            plain.reserve(size + PARSER_PADDING - plain.len());
+    /// Inflates in one go where the trailer tells the size, and piece by piece where it does not or lies.
+    fn gunzip(&mut self, body: &[u8], limit: u64) -> Result<usize, Unreadable> {
+        if let Some(size) = promised_size(body, limit).filter(|_| is_single(body)) {
+            self.make_room(size);
+            if self.inflate.gzip_decompress(body, &mut self.plain[..size]) == Ok(size) {
+                return Ok(size);
+            }
         }
-        plain.resize(size, 0);
-        if inflate.gzip_decompress(body, plain) == Ok(size) {
-            return Ok(());
+        self.plain.clear();
+        let mut reader = flate2::read::MultiGzDecoder::new(body).take(limit.saturating_add(1));
+        reader
+            .read_to_end(&mut self.plain)
+            .map_err(|error| Unreadable::Damaged(format!("the compressed response is damaged: {error}")))?;
+        let length = self.plain.len();
+        if length as u64 > limit {
+            return Err(Unreadable::Malformed {
+                code: "ETOOLARGE",
+                message: format!("the response is larger than {limit} bytes"),
+            });
+        }
+        self.plain.resize(length + PackumentParser::PADDING, 0);
+        Ok(length)
+    }
+
+    /// Room for a document of this length.
+    fn make_room(&mut self, length: usize) {
+        let wanted = length + PackumentParser::PADDING;
+        if self.plain.len() < wanted {
+            self.plain = vec![0; wanted.max(KEPT)];
         }
     }
-    plain.clear();
-    let mut reader = flate2::read::MultiGzDecoder::new(body).take(limit.saturating_add(1));
-    reader
-        .read_to_end(plain)
-        .map_err(|error| Unreadable::Damaged(format!("the compressed response is damaged: {error}")))?;
-    if plain.len() as u64 > limit {
-        return Err(Unreadable::Malformed {
-            code: "ETOOLARGE",
-            message: format!("the response is larger than {limit} bytes"),
-        });
-    }
-    Ok(())
 }
 
 /// The size that the last four bytes give (RFC 1952: ISIZE, modulo 2^32), if it can be true.

@@ -30,10 +30,22 @@ impl Default for PackumentParser {
     }
 }
 
+/// Nodes that [`PackumentParser::roomy`] has room for: of 2 MiB of a document where every eighth byte begins one.
+const ROOM_NODES: usize = 1 << 18;
+/// Documents of up to a sixteenth of these bytes find all buffers of [`PackumentParser::roomy`] large enough.
+const ROOM_BYTES: usize = 8 << 20;
+
 impl PackumentParser {
     /// A parser without buffers yet.
     pub fn new() -> Self {
         Self { buffers: Buffers::with_max_depth(0, MAX_DEPTH), tape: Tape::null(), heap: Heap::new() }
+    }
+
+    /// A parser that has reserved what all but the largest documents need, some 20 MiB: pages cost nothing before they are
+    /// used, but buffers that grow are copied each time. For threads that read many documents.
+    pub fn roomy() -> Self {
+        let buffers = Buffers::with_max_depth(ROOM_BYTES, MAX_DEPTH);
+        Self { buffers, tape: Tape(Vec::with_capacity(ROOM_NODES)), heap: Heap::new() }
     }
 
     /// As [`Packument::from_json`]. What is in the vector afterwards is nobody's; its memory may serve the next document.
@@ -42,33 +54,49 @@ impl PackumentParser {
     /// # Errors
     /// As [`Packument::from_json`].
     pub fn parse(&mut self, json: &mut Vec<u8>) -> Result<Packument, PackumentError> {
-        if json.starts_with(b"\xef\xbb\xbf") {
-            json.drain(..3);
-        }
-        if json.len() >= MAX_DOCUMENT {
+        let len = json.len();
+        json.resize(len + Self::PADDING, 0);
+        self.parse_padded(json, len)
+    }
+
+    /// Bytes behind a document that [`PackumentParser::parse_padded`] may read and change.
+    pub const PADDING: usize = INPUT_PADDING;
+
+    /// The document in the first `len` bytes of a buffer that has [`PackumentParser::PADDING`] bytes more. What is in the
+    /// buffer afterwards is nobody's.
+    ///
+    /// # Errors
+    /// As [`Packument::from_json`].
+    ///
+    /// # Panics
+    /// If the buffer is shorter than that.
+    pub fn parse_padded(&mut self, buffer: &mut [u8], len: usize) -> Result<Packument, PackumentError> {
+        assert!(buffer.len() >= len + Self::PADDING, "a document without padding");
+        let mark = if buffer[..len].starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let (buffer, len) = (&mut buffer[mark..], len - mark);
+        if len >= MAX_DOCUMENT {
             return Err(PackumentError::TooLarge("a document of more than 1 GiB"));
         }
-        match self.parse_utf8(json) {
+        match self.parse_utf8(buffer, len) {
             Err(Failure::NotUtf8) => {
                 // As JavaScript decodes it: what is no UTF-8 becomes U+FFFD.
-                let mut text = String::from_utf8_lossy(json).into_owned().into_bytes();
-                self.parse_utf8(&mut text).map_err(|failure| failure.into_error(&text))
+                let mut text = String::from_utf8_lossy(&buffer[..len]).into_owned().into_bytes();
+                let len = text.len();
+                text.resize(len + Self::PADDING, 0);
+                self.parse_utf8(&mut text, len).map_err(|failure| failure.into_error(&text[..len]))
             }
-            other => other.map_err(|failure| failure.into_error(json)),
+            other => other.map_err(|failure| failure.into_error(&buffer[..len])),
         }
     }
 
-    fn parse_utf8(&mut self, json: &mut Vec<u8>) -> Result<Packument, Failure> {
-        let len = json.len();
-        json.resize(len + INPUT_PADDING, 0);
+    fn parse_utf8(&mut self, buffer: &mut [u8], len: usize) -> Result<Packument, Failure> {
         let mut tape = std::mem::replace(&mut self.tape, Tape::null()).reset();
-        let parsed = simd_json::fill_tape_padded(json, len, &mut self.buffers, &mut tape);
+        let parsed = simd_json::fill_tape_padded(buffer, len, &mut self.buffers, &mut tape);
         let result = match parsed {
             Ok(()) => read_document(&tape.0, &mut self.heap).map_err(Failure::Other),
             Err(error) => Err(Failure::of(&error)),
         };
         self.tape = tape.reset();
-        json.truncate(len);
         result
     }
 }
