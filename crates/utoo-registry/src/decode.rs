@@ -7,7 +7,6 @@
 use std::io::Read as _;
 use std::sync::{Mutex, PoisonError};
 
-use bytes::Bytes;
 use http::{HeaderMap, header};
 use libdeflater::Decompressor;
 use tokio::sync::oneshot;
@@ -99,7 +98,7 @@ impl Scratch {
     /// Inflates and parses a packument of at most `limit` bytes.
     pub(crate) fn packument(
         &self,
-        body: Bytes,
+        body: &[u8],
         encoding: Encoding,
         limit: u64,
     ) -> Result<Packument, Unreadable> {
@@ -113,7 +112,7 @@ impl Scratch {
     /// Inflates a JSON document of at most `limit` bytes.
     pub(crate) fn value(
         &self,
-        body: Bytes,
+        body: &[u8],
         encoding: Encoding,
         limit: u64,
     ) -> Result<serde_json::Value, Unreadable> {
@@ -146,15 +145,15 @@ impl Scratch {
 
 impl Tools {
     /// Makes the first bytes of `plain` the document, with room for the parser behind it; gives its length.
-    fn fill(&mut self, body: Bytes, encoding: Encoding, limit: u64) -> Result<usize, Unreadable> {
+    fn fill(&mut self, body: &[u8], encoding: Encoding, limit: u64) -> Result<usize, Unreadable> {
         match encoding {
             Encoding::Identity => {
                 let length = body.len();
                 self.make_room(length);
-                self.plain[..length].copy_from_slice(&body);
+                self.plain[..length].copy_from_slice(body);
                 Ok(length)
             }
-            Encoding::Gzip => self.gunzip(&body, limit),
+            Encoding::Gzip => self.gunzip(body, limit),
             Encoding::Other => Err(Unreadable::Malformed {
                 code: "EENCODING",
                 message: "the response is compressed in a way that was not asked for".to_owned(),

@@ -127,14 +127,14 @@ impl UnifiedRegistry {
         let asked = question.clone();
         let read = off_runtime(move || match &asked.kind {
             Kind::Abbreviated | Kind::Full => {
-                let packument = scratch.packument(body, encoding, limit)?;
+                let packument = scratch.packument(&body, encoding, limit)?;
                 check_name(packument.name().as_str(), &asked.name)?;
                 Ok(packument)
             }
             Kind::Version(spec) => {
-                let value = scratch.value(body, encoding, limit)?;
+                let value = scratch.value(&body, encoding, limit)?;
                 let single = single_version(&value, &asked.name, spec)?;
-                scratch.packument(single.into(), Encoding::Identity, u64::MAX)
+                scratch.packument(&single, Encoding::Identity, u64::MAX)
             }
         });
         let packument = read.await?.map_err(|unreadable| match unreadable {
