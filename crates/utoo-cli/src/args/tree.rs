@@ -310,7 +310,7 @@ Examples:
 
 const DEPS_HELP: &str = "\
 Fields of the lockfile that only a package's own files tell (`license` where the registry leaves it out) are
-filled by the next `utoo install`.
+filled by the next `utoo install` with the same cache.
 
 Examples:
   utoo deps

@@ -18,6 +18,7 @@ mod save;
 mod shrinkwrap;
 mod summary;
 mod targets;
+mod unfinished;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,6 +48,7 @@ pub(super) use resolve::options as resolve_options;
 pub(super) use shrinkwrap::shrinkwrap;
 pub(super) use summary::installed_scripts as rebuilt;
 use targets::Targets;
+use unfinished::Unfinished;
 
 /// Installs, with what the words add or remove; or only resolves.
 pub(super) fn install(context: &Context) -> CliResult<Done> {
@@ -98,8 +100,12 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     if dry {
         return Ok(summary::resolved_only(&tree, &registry, save::Saved::default(), &context.started));
     }
+    let unfinished = Unfinished::read(context, inputs.lock_text.as_deref());
     if only_lock {
-        let saved = save::save(context, &inputs, &tree)?;
+        let (saved, text) = save::save(context, &inputs, &tree)?;
+        if let Some(text) = text {
+            unfinished.note(project.lock.as_deref(), &tree, &text);
+        }
         registry.flush();
         let done = summary::resolved_only(&tree, &registry, saved, &context.started);
         // The process ends here: giving back each node and document by itself would only take time.
@@ -108,7 +114,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     }
     drop((resolved.spent, documents));
     let request = InstallRequest {
-        completion: inputs::completion(project.lock.as_deref(), &tree),
+        completion: unfinished.completion(project.lock.as_deref(), &tree),
         scope: targets.scope(&inputs, &tree),
         inert: resolved.inert,
         workspaces: targets.workspaces(&inputs),
@@ -119,7 +125,8 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     drop(project);
     let built = fill(&installer, &policy, request, &progress).await?;
     // Before the scripts, as npm: what was resolved is not lost when one of them fails.
-    let saved = save::save(context, &inputs, built.tree())?;
+    let (saved, _) = save::save(context, &inputs, built.tree())?;
+    unfinished.forget();
     let installed = installer.run_scripts(built).await?;
     let unsaved = match edits.is_empty() || context.config.save().save {
         true => Unsaved::Nothing,

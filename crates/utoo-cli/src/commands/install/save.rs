@@ -106,10 +106,15 @@ fn prefixed(version: Option<&Version>, settings: &SaveSettings) -> String {
 }
 
 /// Writes what has changed. With `--no-save` neither is touched, as npm leaves both; but `update` writes the lockfile.
-pub(super) fn save(context: &Context, inputs: &Inputs, tree: &Lockfile) -> CliResult<Saved> {
-    let mut saved = Saved::default();
+/// Gives the text that the lockfile has then, too, if there is to be one.
+pub(super) fn save(
+    context: &Context,
+    inputs: &Inputs,
+    tree: &Lockfile,
+) -> CliResult<(Saved, Option<String>)> {
+    let (mut saved, mut written) = (Saved::default(), None);
     if !writes_lock(context) {
-        return Ok(saved);
+        return Ok((saved, written));
     }
     let packages = inputs.workspaces.iter().map(|workspace| &workspace.package);
     for package in std::iter::once(&inputs.root).chain(packages) {
@@ -124,8 +129,9 @@ pub(super) fn save(context: &Context, inputs: &Inputs, tree: &Lockfile) -> CliRe
             write(&inputs.lock_path, &text)?;
             saved.lockfile = true;
         }
+        written = Some(text);
     }
-    Ok(saved)
+    Ok((saved, written))
 }
 
 /// Whether this command saves what it resolved, if there is to be a lockfile at all.
