@@ -1,8 +1,11 @@
 //! Tarballs and documents, and the forms in which they are kept.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use utoo_installer::{PackageIndex, PackageRequest, Prepare, Store};
 use utoo_types::{Algorithm, Integrity, PackageName, Packument};
 
@@ -20,8 +23,26 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flatten().flat_map(|entry| below(entry.path())).collect()
 }
 
-/// A plain or gzipped archive, unpacked into a store of its own.
+/// A plain or gzipped archive, unpacked into a store of its own, once as it comes, and once in several members, so that it is
+/// unpacked while it is inflated.
 pub(super) fn tarball(bytes: &[u8]) {
+    assert_eq!(unpacked(bytes), unpacked(&in_members(bytes)));
+}
+
+fn in_members(bytes: &[u8]) -> Vec<u8> {
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+        encoder.write_all(bytes).unwrap_or_default();
+        encoder.finish().unwrap_or_default()
+    };
+    match bytes.starts_with(&[0x1f, 0x8b, 8]) {
+        true => [bytes, &gzip(b"")].concat(),
+        false => [gzip(bytes), gzip(b"")].concat(),
+    }
+}
+
+/// What the index says of the files, the folders and the package; `None` where it is refused.
+fn unpacked(bytes: &[u8]) -> Option<(String, String, String)> {
     let scratch = scratch();
     let store = Store::open(scratch.path().join("cache"));
     let request = PackageRequest {
@@ -34,20 +55,22 @@ pub(super) fn tarball(bytes: &[u8]) {
     let stored = store.insert(&request, bytes);
     let made = files(scratch.path());
     assert!(made.iter().all(|file| file.starts_with(store.root())), "outside the store: {made:?}");
-    match stored {
-        Ok(package) => {
-            for file in package.index.files() {
-                assert!(utoo_fs::check_relative(file.path).is_ok(), "{:?}", file.path);
-            }
-            assert!(made.iter().all(|file| !file.is_symlink()), "a link: {made:?}");
-            assert_eq!(
-                store.verify().map(|damage| damage.len()).ok(),
-                Some(0),
-                "damaged as soon as it is there"
-            );
-        }
-        Err(_) => assert!(made.is_empty(), "left behind: {made:?}"),
+    let Ok(package) = stored else {
+        // The lock of this process goes with it.
+        drop(store);
+        let left = files(scratch.path());
+        assert!(left.is_empty(), "left behind: {left:?}");
+        return None;
+    };
+    for file in package.index.files() {
+        assert!(utoo_fs::check_relative(file.path).is_ok(), "{:?}", file.path);
     }
+    assert!(made.iter().all(|file| !file.is_symlink()), "a link: {made:?}");
+    let damaged = store.verify().map(|damage| damage.len());
+    assert_eq!(damaged.ok(), Some(0), "damaged as soon as it is there");
+    let files: Vec<_> = package.index.files().collect();
+    let directories: Vec<_> = package.index.directories().collect();
+    Some((format!("{files:?}"), format!("{directories:?}"), format!("{:?}", package.index.facts())))
 }
 
 pub(super) fn store_index(bytes: &[u8]) {
