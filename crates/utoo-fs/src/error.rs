@@ -66,11 +66,13 @@ impl FsError {
     }
 }
 
-/// The name of the error, by `ErrorKind` where there is one (it is the same on every system), else by number.
-fn code_of(error: &io::Error) -> &'static str {
+/// The system's own name for an error (`ENOENT`, `EACCES`, `ENOSPC`, …); `EIO` for what has none of its own.
+// By `ErrorKind` where there is one (it is the same on every system), else by number.
+pub fn code_of(error: &io::Error) -> &'static str {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::NotFound => "ENOENT",
+        Kind::Interrupted => "EINTR",
         Kind::AlreadyExists => "EEXIST",
         Kind::PermissionDenied => permission_code(error),
         Kind::NotADirectory => "ENOTDIR",

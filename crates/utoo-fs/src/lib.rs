@@ -40,7 +40,7 @@ pub use contained::{
 };
 #[cfg(unix)]
 pub use dir::{Dir, DirEntry, EntryKind};
-pub use error::FsError;
+pub use error::{FsError, code_of};
 #[cfg(all(feature = "faults", unix))]
 pub use faults::{Armed, Call, Extent, Failure, FaultPlan, calls_of_trace};
 pub use link::{LinkMemory, LinkMethod, LinkMode, LinkRoute, link_or_copy};

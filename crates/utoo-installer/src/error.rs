@@ -140,7 +140,7 @@ impl InstallError {
             Self::Platform { .. } => "EBADPLATFORM",
             Self::Engine { .. } => "EBADENGINE",
             Self::Fs(error) => error.code(),
-            Self::Io { source, .. } => io_code(source),
+            Self::Io { source, .. } => utoo_fs::code_of(source),
             Self::Script { .. } => "ELIFECYCLE",
             Self::UnreviewedScripts { .. } => "ESTRICTALLOWSCRIPTS",
             Self::ExoticSubdep { .. } => "EEXOTICSUBDEP",
@@ -157,15 +157,6 @@ impl InstallError {
 impl From<FsError> for InstallError {
     fn from(error: FsError) -> Self {
         Self::Fs(Arc::new(error))
-    }
-}
-
-fn io_code(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "ENOENT",
-        std::io::ErrorKind::PermissionDenied => "EACCES",
-        std::io::ErrorKind::StorageFull => "ENOSPC",
-        _ => "EIO",
     }
 }
 

@@ -274,7 +274,11 @@ impl<S: TarballSource> Installer<S> {
             let mut ahead = ahead;
             let lock = match ahead.as_mut().and_then(Ahead::ground) {
                 Some(ground) => ground.lock,
-                None => Prepared::lock(&options)?,
+                None => {
+                    let lock = Prepared::lock(&options)?;
+                    place::sweep(&Dir::open(&options.project)?, &request.tree)?;
+                    lock
+                }
             };
             Prepared::new(&options, request, (lock, ahead))
         });
@@ -295,6 +299,26 @@ impl<S: TarballSource> Installer<S> {
         let (completed, folders, made, rest) = finished.await?;
         let summary = self.summary(&job, &made);
         Ok(Built { summary, completed, folders, job, made, rest })
+    }
+
+    /// Takes away all that is in `node_modules`, for an install from scratch. Each package goes at once: it is renamed away
+    /// before anything of it is removed, and what lists it before that.
+    ///
+    /// # Errors
+    ///
+    /// [`InstallError`]; each package is then there or not, and the next install goes on from there.
+    pub async fn clear(&self) -> Result<()> {
+        let options = self.options.clone();
+        let clear = move || {
+            let lock = Prepared::lock(&options)?;
+            let project = Dir::open(&options.project)?;
+            state::forget_state(&options.project)?;
+            project.remove_file(disk::HIDDEN_LOCKFILE)?;
+            place::clear(&project)?;
+            drop(lock);
+            Ok(())
+        };
+        blocking(clear).await
     }
 
     fn summary(&self, job: &Job, made: &Made) -> InstallSummary {

@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 use utoo_fs::{Dir, EntryKind, LinkMemory, LinkRoute};
-use utoo_lockfile::{name_of_location, parent_location};
+use utoo_lockfile::{Lockfile, name_of_location, parent_location};
 
 use crate::disk::{if_there, open_base};
-use crate::plan::is_below;
+use crate::plan::{bases, is_below};
 use crate::select::base_of;
 use crate::store::Store;
 use crate::{InstallError, Result};
@@ -140,6 +140,31 @@ impl Drop for Places {
             let _ = site.modules.remove_tree(STAGING);
         }
     }
+}
+
+/// Removes the staging folders that installs left which died, or could not remove them. To be called with the lock held,
+/// before places are opened.
+pub(crate) fn sweep(project: &Dir, tree: &Lockfile) -> Result<()> {
+    for base in bases(tree.packages.keys().map(|location| &**location)) {
+        let modules = open_base(project, base).and_then(|folder| folder.open_dir("node_modules"));
+        if let Some(modules) = if_there(modules)? {
+            modules.remove_tree(STAGING)?;
+        }
+    }
+    Ok(())
+}
+
+/// Empties the project's own `node_modules`. To be called with the lock held.
+pub(crate) fn clear(project: &Dir) -> Result<()> {
+    let modules = project.open_dir("node_modules")?;
+    modules.remove_tree(STAGING)?;
+    modules.create_dir(STAGING)?;
+    let staging = modules.open_dir(STAGING)?;
+    for entry in modules.entries()?.iter().filter(|entry| entry.name != Path::new(STAGING)) {
+        modules.rename(&entry.name, &staging, &entry.name)?;
+    }
+    modules.remove_tree(STAGING)?;
+    Ok(())
 }
 
 /// The name of a finished package in its site's staging folder.

@@ -4,11 +4,11 @@
 //! searched for them, and so is everything that it left on disk when the project goes: every test of the binary is one
 //! of these secrets too.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -66,7 +66,7 @@ pub struct TestProject {
     temp: TempDir,
     server: ServerHandle,
     deadline: Duration,
-    is_searched: Cell<bool>,
+    is_searched: AtomicBool,
 }
 
 impl TestProject {
@@ -78,7 +78,7 @@ impl TestProject {
     /// An empty project on a server that was started with options of its own.
     pub fn with_server(server: ServerHandle) -> Result<Self, ProjectError> {
         let temp = TempDir::new().map_err(|source| io_error("a temporary directory", source))?;
-        let project = Self { temp, server, deadline: DEADLINE, is_searched: Cell::new(false) };
+        let project = Self { temp, server, deadline: DEADLINE, is_searched: AtomicBool::new(false) };
         for dir in [project.dir(), project.home(), project.tmp()] {
             std::fs::create_dir(&dir).map_err(|source| io_error(dir.display(), source))?;
         }
@@ -239,7 +239,7 @@ impl TestProject {
     /// The command of [`TestProject::run`], to add to it.
     #[must_use]
     pub fn command(&self, program: &Path) -> Command {
-        self.is_searched.set(self.is_searched.get() || !is_npm(program));
+        self.is_searched.fetch_or(!is_npm(program), Ordering::Relaxed);
         let mut command = Command::new(program);
         command.current_dir(self.dir()).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -256,7 +256,7 @@ impl TestProject {
 impl Drop for TestProject {
     /// Panics where a file that utoo left behind (locks, cache, store, logs) holds a planted secret.
     fn drop(&mut self) {
-        if std::thread::panicking() || !self.is_searched.get() {
+        if std::thread::panicking() || !self.is_searched.load(Ordering::Relaxed) {
             return;
         }
         let found = files_with_secrets(self.temp.path(), &self.home().join(".npmrc"));

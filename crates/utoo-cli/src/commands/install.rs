@@ -174,8 +174,9 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
         refuse_drift(lock, &tree)?;
     }
     save::settle_document(context, &inputs, project.lock.as_deref(), &mut tree);
-    let modules = context.root().join("node_modules");
-    context.output.stage("remove node_modules", || utoo_fs::remove_dir_all(&modules))?;
+    let started = Instant::now();
+    installer.clear().await?;
+    context.output.timed("remove node_modules", started.elapsed());
     let request = InstallRequest {
         inert: resolved.inert,
         scope: targets.scope(&inputs, &tree),

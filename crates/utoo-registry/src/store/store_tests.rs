@@ -1,3 +1,4 @@
+use utoo_fs::{Extent, Failure, FaultPlan};
 use utoo_types::PackageName;
 
 use super::files::{Appender, Bounds};
@@ -231,4 +232,49 @@ fn a_cache_that_cannot_be_written_fails_nobody() {
     writer.flush();
     assert_eq!(writer.counts(), (0, 0));
     assert!(store.read(key("a")).is_none());
+}
+
+/// Whichever call fails, of a first batch or of one that follows: what is read is what was written or nothing, and the
+/// next process writes as if nothing had been.
+#[test]
+fn no_failure_of_the_disk_leaves_another_answer() {
+    let documents: [(&str, &'static [u8]); 2] = [("a", b"body of a"), ("b", b"body of b")];
+    let write = |cache: &Path| {
+        let writer = Writer::new(later(cache));
+        for (name, body) in documents {
+            writer.submit(change(name, 1, body));
+            writer.flush();
+        }
+    };
+    let cache = || tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let counted = cache();
+    let armed = FaultPlan::count(counted.path()).arm();
+    write(counted.path());
+    let calls = armed.calls().len();
+    assert!(calls > 15, "{calls}");
+    drop(armed);
+    for number in 1..=calls {
+        for failure in Failure::ALL {
+            for extent in [Extent::Once, Extent::Onwards] {
+                let cache = cache();
+                let plan = FaultPlan::fail(cache.path(), number, failure, extent);
+                let what = plan.to_string();
+                let armed = plan.arm();
+                write(cache.path());
+                assert!(armed.struck().is_some(), "{what}");
+                drop(armed);
+                for (name, body) in documents {
+                    let found = later(cache.path()).read(key(name));
+                    assert!(found.is_none_or(|found| found.body == body), "{what}: {name}");
+                }
+                write(cache.path());
+                for (name, body) in documents {
+                    let found = later(cache.path()).read(key(name));
+                    assert_eq!(found.map(|found| found.body).as_deref(), Some(body), "{what}: {name}");
+                }
+                let entries = std::fs::read_dir(cache.path().join("manifests/v2")).unwrap();
+                assert_eq!(entries.count(), 3, "{what}: more than index, pack and lock");
+            }
+        }
+    }
 }
