@@ -20,6 +20,9 @@ pub struct Project {
     pub manifest: Arc<Manifest>,
     /// The name of the project's folder: the lockfile's name where package.json has none.
     pub folder_name: String,
+    /// package.json as it was before the command added dependencies to it, if it did: by that one npm judges what in the
+    /// lock has to be looked at again.
+    pub before: Option<Arc<Manifest>>,
     /// `workspaces` as package.json has it, for the lockfile.
     pub workspaces_field: Option<Value>,
     /// The workspaces, globs expanded.
@@ -49,6 +52,7 @@ impl Project {
         Self {
             manifest: Arc::new(manifest),
             folder_name: String::new(),
+            before: None,
             workspaces_field: None,
             workspaces: Vec::new(),
             folders: Vec::new(),
@@ -122,6 +126,9 @@ pub(crate) fn load<'o>(
         if project.unpacked.contains(location) {
             builder.add_unpacked(node);
         }
+    }
+    if let Some(before) = &project.before {
+        builder.add_since(before);
     }
     if project.lock.as_ref().is_some_and(|lock| lock.ancient) {
         builder.inflate_first();

@@ -30,6 +30,7 @@ use utoo_installer::{
 };
 use utoo_lockfile::{Lockfile, drift};
 use utoo_registry::UnifiedRegistry;
+use utoo_resolver::Project;
 
 use crate::args::Command;
 use crate::context::Context;
@@ -67,6 +68,8 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let targets = Targets::of(context, &inputs)?;
     let plain = matches!(&context.command, Command::Install { specs } if specs.is_empty());
     inputs.check_overrides(context)?;
+    let adds = !plain && matches!(context.command, Command::Install { .. });
+    let before = adds.then(|| Arc::new(inputs.root.json.manifest().clone()));
     let edits = match &context.command {
         Command::Install { specs } => {
             Edits::to_add(context, &mut inputs, (&registry, &targets), specs).await?
@@ -88,7 +91,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let mut lock = inputs.lock(context)?;
     let refresh = Refresh::asked(&context.command, &mut lock);
     let wanted = (targets.locations(), edits.requests.clone());
-    let project = inputs.to_project(context, lock, wanted)?;
+    let project = Project { before, ..inputs.to_project(context, lock, wanted)? };
     context.output.timed("read the lockfile", started.elapsed());
     let asked = (&inputs, &project);
     let (resolved, documents) =

@@ -102,6 +102,8 @@ pub(crate) struct Builder<'o> {
     current: Option<NodeId>,
     /// Edges that the user asked for by name.
     explicit: FxHashSet<EdgeId>,
+    /// Edges of the project that its package.json had not before the command.
+    added: FxHashSet<EdgeId>,
     /// Workspaces by name: folder specs of these names link even where folders would be packed.
     workspaces: FxHashMap<Name, Arc<str>>,
     /// Links to workspaces that this turn's candidates took.
@@ -147,6 +149,7 @@ impl<'o> Builder<'o> {
             seen: FxHashSet::default(),
             current: None,
             explicit: FxHashSet::default(),
+            added: FxHashSet::default(),
             workspaces: FxHashMap::default(),
             taken: Vec::new(),
             folders: FxHashMap::default(),
@@ -189,16 +192,42 @@ impl<'o> Builder<'o> {
         self.explicit.extend(self.tree.edge_out(from, name));
     }
 
+    /// Says what package.json was before the command added to it.
+    pub(crate) fn add_since(&mut self, before: &Manifest) {
+        let blocks = [
+            &before.dependencies,
+            &before.dev_dependencies,
+            &before.optional_dependencies,
+            &before.peer_dependencies,
+        ];
+        let tree = &self.tree;
+        let edges = tree.node(tree.root()).edges_out.values().copied();
+        let is_new = |&id: &EdgeId| {
+            let edge = tree.edge(id);
+            let name = tree.interner.name_text(edge.name).as_str();
+            edge.kind != EdgeKind::Workspace && blocks.iter().all(|block| block.get(name).is_none())
+        };
+        self.added = edges.filter(is_new).collect();
+    }
+
+    /// What the project needed before the command added to it, where it did.
+    fn needed_before(&self) -> Option<FxHashSet<NodeId>> {
+        let edges = self.tree.node(self.tree.root()).edges_out.values();
+        let before = edges.filter(|id| !self.added.contains(id)).filter_map(|&id| self.tree.edge(id).to);
+        (!self.added.is_empty()).then(|| self.tree.reachable(before))
+    }
+
     /// Puts a node into the queue.
     pub(crate) fn enqueue(&mut self, node: NodeId) {
         self.queue.push(&self.tree, node);
     }
 
     /// The root, and whoever has a missing or invalid edge, are looked at again, however deep, but for what nothing leads
-    /// to any more; the folders that links point to come after all else, as if they were linked now.
+    /// (any more, or before the command added to package.json); the folders that links point to come after all else, as if they were linked now.
     pub(crate) fn enqueue_broken(&mut self) {
         self.enqueue(self.tree.root());
         self.tree.calculate_flags();
+        let before = self.needed_before();
         for node in self.tree.inventory() {
             if self.tree.node(node).is_link() {
                 self.links.push(node);
@@ -209,8 +238,9 @@ impl<'o> Builder<'o> {
                 !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
             });
             let updated = tree.node(node).edges_out.keys().any(|&name| self.is_updated(name));
-            let needed = !tree.node(node).flags.extraneous && !tree.node(node).is_top();
-            if (broken || updated) && needed {
+            let needed = before.as_ref().is_none_or(|before| before.contains(&node))
+                && !tree.node(node).flags.extraneous;
+            if (broken || updated) && needed && !tree.node(node).is_top() {
                 self.enqueue(node);
             }
         }
