@@ -4,6 +4,7 @@ mod cache;
 mod clean;
 mod completions;
 mod conflict;
+mod dev_engines;
 mod explain;
 mod install;
 mod ls;

@@ -102,6 +102,37 @@ fn start_and_restart_have_npms_defaults() {
     assert_eq!(done(&project, "start -q").stdout, "start\n");
 }
 
+#[test]
+fn a_project_is_held_to_its_dev_engines() {
+    let held = |demands: &str| {
+        let text = format!(r#"{{"name": "app", "scripts": {{"x": "echo ran"}}, "devEngines": {demands}}}"#);
+        project(&text)
+    };
+    let refused = held(r#"{"packageManager": [{"name": "pnpm"}, {"name": "npm", "version": "<1"}]}"#);
+    for words in ["install", "ci", "run x", "ls", "explain a", "rebuild", "dedupe"] {
+        let error = &document(&refused, words)["error"];
+        assert_eq!((&error["code"], &error["exitCode"]), (&json!("EBADDEVENGINES"), &json!(7)), "{words}");
+        let message = "this project's devEngines.packageManager asks for pnpm; this is npm 11.19.1, or npm <1; this is npm 11.19.1";
+        assert_eq!(error["message"], message);
+    }
+    assert_eq!(utoo(&refused, "run x --force -q").stdout, "ran\n");
+    let warned =
+        held(r#"{"runtime": {"name": "deno", "onFail": "warn"}, "os": {"name": "aix", "onFail": "ignore"}}"#);
+    let warning = document(&warned, "run x")["warnings"].take();
+    assert!(warning[0].as_str().is_some_and(|text| text.contains("asks for deno")), "{warning}");
+    for fine in [
+        r#"{"packageManager": {"name": "utoo"}}"#,
+        r#"{"packageManager": [{"name": "x"}, {"name": "npm", "version": "^11"}]}"#,
+    ] {
+        done(&held(fine), "run x");
+    }
+    for unreadable in
+        ["[]", r#"{"runtime": "node"}"#, r#"{"shell": {"name": "sh"}}"#, r#"{"os": {"version": "1"}}"#]
+    {
+        assert_eq!(document(&held(unreadable), "run x")["error"]["code"], "EBADDEVENGINES", "{unreadable}");
+    }
+}
+
 /// npm 11.19's own output for this very folder, but for the project's path.
 #[test]
 fn ls_prints_npms_tree() {

@@ -45,6 +45,7 @@
 //!   what no platform of the project runs (`has-shrinkwrap/platform`).
 //! * Links that the shrinkwrap of a package lists, to folders inside of the package, are not made
 //!   (`has-shrinkwrap/link`).
+//! * The project's `engines` are looked at also where it has `devEngines` (`engines/dev-and-engines`).
 //! * An optional dependency that cannot be had does not put a lockfile out of step (`ci/optional-unavailable`).
 //!
 //! Not there so far, and refused by name: the `linked` strategy, and a folder of a git repository (`git/path`).

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::dev_engines;
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
 use crate::output::Done;
@@ -16,6 +17,9 @@ pub(super) fn run(context: &Context, name: &str, args: &[String]) -> CliResult<D
 }
 
 async fn run_all(context: &Context, name: &str, args: &[String]) -> CliResult<Done> {
+    if let Some(root) = Package::find(context.root())? {
+        dev_engines::check(context, &root)?;
+    }
     let runner = script::runner(context);
     let packages = selected(&context.config)?;
     let several = packages.len() > 1;

@@ -9,6 +9,7 @@ use utoo_lockfile::{Entry, Lockfile, LockfileError};
 use utoo_resolver::{Folder, Project};
 use utoo_types::{PackageJson, PackageName};
 
+use super::super::dev_engines;
 use super::{request, resolve};
 use crate::args::Command;
 use crate::context::Context;
@@ -53,7 +54,8 @@ pub(super) struct Workspace {
 }
 
 impl Inputs {
-    /// Reads everything but the hidden lockfile. A project without a package.json is an empty one, as for npm.
+    /// Reads everything but the hidden lockfile, and holds the project to its `devEngines`. A project without a
+    /// package.json is an empty one, as for npm.
     pub(crate) fn read(context: &Context) -> CliResult<Self> {
         let folder = context.root();
         let root = match Package::find(folder)? {
@@ -62,6 +64,7 @@ impl Inputs {
                 Package { folder: folder.to_owned(), json: PackageJson::empty(&folder.join("package.json")) }
             }
         };
+        dev_engines::check(context, &root)?;
         let workspaces = workspaces(&root)?
             .into_iter()
             .map(|package| Workspace { location: location(folder, &package.folder), package });

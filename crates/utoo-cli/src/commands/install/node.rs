@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::script::find_node;
 
 /// `None` where there is no node, or one that gives no version: nothing is then checked.
-pub(super) fn version(context: &Context) -> Option<Version> {
+pub(in crate::commands) fn version(context: &Context) -> Option<Version> {
     let node = find_node(context.env.get("PATH")?)?;
     let real = node.canonicalize().ok()?;
     let found = real.metadata().ok()?;

@@ -22,7 +22,7 @@ use crate::error::CliResult;
 use crate::output::{Phase, Progress, plural};
 
 /// The npm whose behaviour this is; `engines.npm` of packages is held against it.
-const NPM: (u64, u64, u64) = (11, 19, 1);
+pub(in crate::commands) const NPM: (u64, u64, u64) = (11, 19, 1);
 
 /// Resolves; what is chosen is handed to the installer, if there is one, to be fetched at once. Gives the
 /// documents, too, for the caller to drop or to forget.
