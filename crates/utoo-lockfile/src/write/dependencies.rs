@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use utoo_types::{PackageName, Spec, SpecKind};
+use utoo_types::{PackageName, Spec, SpecKind, Version};
 
 use super::Member;
 use crate::json::{Printer, key_order, text_order};
@@ -18,7 +18,7 @@ pub(super) struct Installed<'a> {
     lock: &'a Lockfile,
     /// Locations of what lies in the `node_modules` of each location, sorted by name.
     children: FxHashMap<&'a str, Vec<&'a str>>,
-    /// The spec by which each location is wanted, of its first dependent.
+    /// The spec by which each location is wanted, of its first dependent that gets what it wants there.
     specs: FxHashMap<&'a str, &'a str>,
 }
 
@@ -26,7 +26,9 @@ impl<'a> Installed<'a> {
     pub(super) fn new(lock: &'a Lockfile) -> Self {
         let mut children: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
         let mut specs = FxHashMap::default();
-        for (location, entry) in &lock.packages {
+        let mut sorted: Vec<_> = lock.packages.iter().collect();
+        sorted.sort_by(|(a, _), (b, _)| text_order(a, b));
+        for (location, entry) in sorted {
             // Not what only lies somewhere below a package: two of one name must not meet in one object.
             if let Some(parent) = parent_location(location)
                 && nested_location(parent, name_of_location(location)) == **location
@@ -34,8 +36,11 @@ impl<'a> Installed<'a> {
                 children.entry(parent).or_default().push(location);
             }
             for (name, spec) in wanted(entry) {
-                if let Some(found) = find(lock, location, name.as_str()) {
-                    specs.entry(found).or_insert(&**spec);
+                if let Some((found, package)) = find(lock, location, name.as_str())
+                    && !specs.contains_key(found)
+                    && is_met(name, spec, package)
+                {
+                    specs.insert(found, &**spec);
                 }
             }
         }
@@ -200,10 +205,23 @@ fn wanted(entry: &Entry) -> impl Iterator<Item = &(PackageName, Arc<str>)> {
     required.chain(optional).chain(entry.dev_dependencies.iter())
 }
 
-/// The location that a name means to the package at `from`.
-fn find<'a>(lock: &'a Lockfile, from: &str, name: &str) -> Option<&'a str> {
+/// Whether a package is what this spec asks for, as far as it tells registries, repositories and files apart.
+fn is_met(name: &PackageName, spec: &str, package: &Entry) -> bool {
+    let comes_from = |prefix: &str| package.resolved.as_deref().is_some_and(|from| from.starts_with(prefix));
+    let version = || Version::parse(package.version.as_deref()?).ok();
+    match Spec::resolve(name, spec, None).as_ref().map(Spec::kind) {
+        Ok(SpecKind::Git(_)) => comes_from("git"),
+        Ok(SpecKind::Remote(address)) => package.resolved.as_ref() == Some(address),
+        Ok(SpecKind::File(_)) => comes_from("file:"),
+        Ok(SpecKind::Range(range)) => version().is_none_or(|version| range.satisfies(&version)),
+        _ => true,
+    }
+}
+
+/// The package that a name means to the one at `from`, and its location.
+fn find<'a>(lock: &'a Lockfile, from: &str, name: &str) -> Option<(&'a str, &'a Entry)> {
     ancestors(from).find_map(|folder| {
-        let (location, _) = lock.packages.get_key_value(nested_location(folder, name).as_str())?;
-        Some(&**location)
+        let (location, package) = lock.packages.get_key_value(nested_location(folder, name).as_str())?;
+        Some((&**location, package))
     })
 }

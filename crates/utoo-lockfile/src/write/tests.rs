@@ -58,6 +58,28 @@ fn empty_blocks_are_not_written() {
     assert_eq!(written(&entry), json!({"version": "1"}));
 }
 
+/// Recorded from npm 11.19.1: of those who want `c`, the first by location who gets it says what leads to it.
+#[test]
+fn in_older_versions_a_package_is_led_to_by_the_first_spec_that_it_meets() {
+    let url = "https://registry.example/c/-/c-1.0.0.tgz";
+    let led_to_by = |b: &str, z: &str| {
+        let wanting = |spec: &str| json!({"version": "1.0.0", "dependencies": {"c": spec}});
+        // Not in order.
+        let packages = json!({
+            "node_modules/z": wanting(z), "node_modules/b": wanting(b),
+            "node_modules/c": {"version": "1.0.0", "resolved": url},
+        });
+        let text = json!({"lockfileVersion": 2, "requires": true, "packages": packages}).to_string();
+        let written: Value = serde_json::from_str(&Lockfile::parse(&text, "x").unwrap().to_text()).unwrap();
+        written["dependencies"]["c"]["version"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(led_to_by("1", url), "1.0.0");
+    assert_eq!(led_to_by(url, "1"), url);
+    assert_eq!(led_to_by("2", url), url);
+    assert_eq!(led_to_by("x/c.tgz", "1"), "1.0.0");
+    assert_eq!(led_to_by("github:a/c", "1"), "1.0.0");
+}
+
 fn texts() -> impl Strategy<Value = Vec<(Arc<str>, Arc<str>)>> {
     let pair =
         ("[a-zA-Z0-9@/._é-]{1,8}", any::<String>()).prop_map(|(key, text)| (Arc::from(key), Arc::from(text)));
