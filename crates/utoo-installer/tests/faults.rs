@@ -76,7 +76,12 @@ fn second_tree(registry: &Registry) -> Value {
     packages.retain(|location, _| !location.ends_with("goes"));
     let bin = json!({"bin": {"changes": "bin/cli.js"}});
     packages.insert("node_modules/changes".into(), with(registry.package("changes", "2.0.0", &files), bin));
-    let comes = registry.package("@s/comes", "1.0.0", &[("index.js", "c")]);
+    // In two members, so that it is unpacked while it is inflated; with a command that the archive doesn't make executable.
+    let manifest = r#"{"name":"@s/comes","version":"1.0.0","bin":"cli.js"}"#;
+    let streamed =
+        tarball(&[("package.json", manifest), ("cli.js", "c"), ("lib/b/large.js", large.as_str())]);
+    let comes = registry.add("@s/comes", "1.0.0", [streamed, gzip(b"")].concat());
+    let comes = with(comes, json!({"bin": {"comes": "cli.js"}}));
     packages.insert("node_modules/@s/comes".into(), comes);
     let below = registry.package("below", "1.0.0", &[("lib/a.js", "b")]);
     packages.insert("node_modules/@s/comes/node_modules/below".into(), below);
@@ -123,8 +128,9 @@ impl Case {
                 }
             }
         }
-        assert_eq!(trial.struck, trial.kinds(), "each kind of call failed at least once");
         trial.try_kinds();
+        // Not before: which call has which number differs from run to run, as packages are made side by side.
+        assert_eq!(trial.struck, trial.kinds(), "each kind of call failed at least once");
         trial.end();
     }
 
@@ -259,7 +265,8 @@ impl Outcome {
         for (location, files) in &self.packages {
             let whole = [&expected.before, &expected.after.packages];
             if !whole.iter().any(|all| all.get(location) == Some(files)) {
-                return Some(format!("{location} is half: {:?}", files.keys()));
+                let wanted = expected.after.packages.get(location).cloned().unwrap_or_default();
+                return Some(format!("{location} is half: {:?}", difference(files, &wanted)));
             }
         }
         (!self.is_honest).then(|| "the hidden lockfile lists what is not there".to_owned())

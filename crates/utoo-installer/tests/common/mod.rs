@@ -29,6 +29,13 @@ pub(crate) fn tarball(files: &[(&str, &str)]) -> Vec<u8> {
     })
 }
 
+/// One gzip member.
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 pub(crate) type Builder = tar::Builder<GzEncoder<Vec<u8>>>;
 
 pub(crate) fn tarball_with(fill: impl FnOnce(&mut Builder)) -> Vec<u8> {
