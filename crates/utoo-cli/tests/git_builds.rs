@@ -166,6 +166,24 @@ fn an_optional_package_whose_build_fails_is_left_out() {
     assert_tidy(&project);
 }
 
+/// What the lockfile lists was built where it was made; here nobody allows that.
+#[test]
+fn an_optional_package_of_the_lockfile_that_may_not_be_built_is_left_out() {
+    let project = project("optionalDependencies", &dep());
+    let source = json!({SOURCE: true});
+    allow(&project, source.clone());
+    done(&project, "install");
+    let lock = project.lock();
+    allow(&project, json!({}));
+    let result = document(&project, "ci")["result"].clone();
+    assert_eq!(result["failedOptional"][0]["code"], "EGITBUILD", "{result}");
+    assert_eq!((project.lock(), project.tree().len(), runs(&project)), (lock, 0, 1));
+    allow(&project, source);
+    done(&project, "ci");
+    assert_eq!(installed(&project), BUILT);
+    assert_tidy(&project);
+}
+
 #[test]
 fn a_package_that_needs_itself_to_be_built_gets_its_sources() {
     let mut dep = dep();

@@ -220,7 +220,7 @@ fn a_weak_digest_in_the_lockfile_is_no_way_around() {
     assert!(!project.dir().join("node_modules/left").exists());
 }
 
-/// An optional package's bytes are held to the same rule: it does not go missing in silence.
+/// The resolver looks into it before there is anything to install.
 #[test]
 fn a_bundle_with_other_bytes_is_refused_before_it_is_read() {
     let mut registry = registry();

@@ -149,6 +149,12 @@ impl InstallError {
         }
     }
 
+    /// Whether it is the package that cannot be had, and not this machine that fails: an install can do without an optional
+    /// one.
+    pub(crate) fn is_of_package(&self) -> bool {
+        matches!(self, Self::Fetch { .. } | Self::Integrity { .. } | Self::Tarball { .. })
+    }
+
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Io { action, path: path.into(), source: Arc::new(source) }
     }

@@ -99,10 +99,17 @@ pub struct InstallSummary {
     /// Packages that wanted to run a script when they were installed and did not, in order of location; of those that
     /// were there before, the ones that nobody has reviewed.
     pub scripts_skipped: Vec<SkippedScript>,
-    /// Optional packages that were taken out because a script of theirs failed.
+    /// Optional packages that are not there because they could not be had, or because a script of theirs failed.
     pub failed_optional: Vec<FailedOptional>,
     /// Lifecycle scripts that ran.
     pub scripts_run: usize,
+}
+
+impl InstallSummary {
+    /// Whether another try might bring what is not there: a tarball that could not be had, and not a script that failed.
+    pub fn is_worth_another_try(&self) -> bool {
+        self.failed_optional.iter().any(|failed| failed.error.is_of_package())
+    }
 }
 
 /// A package whose install scripts did not run.
@@ -118,7 +125,7 @@ pub struct SkippedScript {
     pub scripts: Vec<(String, String)>,
 }
 
-/// An optional package that is not installed because one of its scripts failed.
+/// An optional package that is not installed because it could not be had, or because one of its scripts failed.
 #[derive(Debug, Clone)]
 pub struct FailedOptional {
     /// `name@version`.

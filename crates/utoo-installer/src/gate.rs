@@ -103,7 +103,7 @@ impl Wanting {
     pub(crate) fn find(job: &Job, made: &Made, tree: &Lockfile, policy: &Policy, own: &Own<'_>) -> Self {
         let mut wanting = Self { runs: Vec::new(), skipped: Vec::new() };
         for (at, step) in job.plan.steps.iter().enumerate() {
-            let Some(entry) = tree.get(&step.location).filter(|_| step.action != Action::Remove) else {
+            let Some(entry) = tree.get(&step.location).filter(|_| step.action.leaves_something()) else {
                 continue;
             };
             let fresh = matches!(step.action, Action::Add | Action::Change);

@@ -18,14 +18,14 @@ use crate::fetch::{Downloads, Limits};
 use crate::lifecycle::RootScripts;
 use crate::lock::ModulesLock;
 use crate::make::{Job, Made};
-use crate::plan::{Action, Plan, plan};
+use crate::plan::{Action, Plan, Step, plan};
 use crate::policy::Policy;
 use crate::ran::Ran;
 use crate::scripts::{ScriptOutput, ScriptRunner};
 use crate::select::{Fitness, Scope, base_of, bundled, bundlers, select};
 use crate::source::{PackageRequest, TarballSource};
 use crate::store::{Store, StoredPackage};
-use crate::{InstallError, Result, bins, disk, gate, make, place, record, state};
+use crate::{InstallError, Result, bins, disk, gate, make, place, record, state, without};
 
 mod run;
 
@@ -291,12 +291,16 @@ impl<S: TarballSource> Installer<S> {
         let started = Instant::now();
         let mut made = make::make_all(&job, &self.downloads).instrument(debug_span!("fill")).await?;
         self.stage_done(Stage::Link, started);
-        let (options, worked) = (self.options.clone(), job.clone());
+        let options = self.options.clone();
         let finished = blocking(move || {
-            finish(&options, &worked, &mut made, &request)
-                .map(|(completed, folders)| (completed, folders, made, request))
+            let (mut job, mut rest) = (job, request);
+            if !made.unobtainable.is_empty() {
+                without::narrow(&options, &mut job, &made, &mut rest)?;
+            }
+            let (completed, folders) = finish(&options, &job, &mut made, &rest)?;
+            Ok((completed, folders, job, made, rest))
         });
-        let (completed, folders, made, rest) = finished.await?;
+        let (completed, folders, job, made, rest) = finished.await?;
         let summary = self.summary(&job, &made);
         Ok(Built { summary, completed, folders, job, made, rest })
     }
@@ -332,6 +336,7 @@ impl<S: TarballSource> Installer<S> {
             downloaded: made.downloaded,
             downloaded_bytes: self.downloads.bytes(),
             left_out: job.selection.left_out.len(),
+            failed_optional: made.unobtainable.iter().map(|one| one.told(&job.tree)).collect(),
             ..InstallSummary::default()
         }
     }
@@ -353,8 +358,8 @@ impl<S> Drop for Installer<S> {
 
 /// What of a request is needed after the tree was taken out of it.
 pub(crate) struct RestOfRequest {
-    inert: FxHashSet<Arc<str>>,
-    scope: Scope,
+    pub(crate) inert: FxHashSet<Arc<str>>,
+    pub(crate) scope: Scope,
     pub(crate) completion: Completion,
     workspaces: Vec<Arc<str>>,
     root_scripts: RootScripts,
@@ -408,7 +413,7 @@ impl Prepared {
             remove_obstacles(&project, &plan)?;
         }
         let bundled = bundled(&bundlers(&tree), &selection);
-        let (places, ahead) = open_places(&project, options, &plan, ahead)?;
+        let (places, ahead) = open_places(&project, options, (&tree, &plan), ahead)?;
         let (link_mode, events) = (options.link_mode, options.events.clone());
         let (end, ended) = oneshot::channel();
         let job = Job {
@@ -444,7 +449,7 @@ async fn left_alone<T>(ended: oneshot::Receiver<()>, work: impl Future<Output = 
 }
 
 /// Before anything is made anew: its scripts have not run then.
-fn forget_scripts(project: &Dir, folder: &Path, plan: &Plan, ran: &mut Ran) -> Result<()> {
+pub(crate) fn forget_scripts(project: &Dir, folder: &Path, plan: &Plan, ran: &mut Ran) -> Result<()> {
     let changing: FxHashSet<&str> =
         plan.steps.iter().filter(|step| step.action != Action::Keep).map(|step| &*step.location).collect();
     match ran.retain(|location| !changing.contains(location)) {
@@ -483,14 +488,18 @@ fn remove_obstacles(project: &Dir, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Opens the places of the bases in which something changes, unless that was done ahead; and ends what was begun ahead.
+/// Opens the places of the bases in which something changes, or may have to go because an optional package cannot be had,
+/// unless that was done ahead; and ends what was begun ahead.
 fn open_places(
     project: &Dir,
     options: &InstallerOptions,
-    plan: &Plan,
+    (tree, plan): (&Lockfile, &Plan),
     ahead: Option<Ahead>,
 ) -> Result<(Arc<place::Places>, Guesses)> {
-    let touched = plan.steps.iter().filter(|step| step.action != Action::Keep);
+    let is_optional = |step: &Step| tree.get(&step.location).is_some_and(|entry| entry.optional);
+    let changes = |step: &Step| step.action != Action::Keep;
+    let unsure = plan.steps.iter().any(|step| changes(step) && is_optional(step));
+    let touched = plan.steps.iter().filter(|step| changes(step) || (unsure && is_optional(step)));
     let bases = crate::plan::bases(touched.map(|step| &*step.location));
     if let Some(mut ahead) = ahead {
         let ground = ahead.ground();
@@ -575,7 +584,8 @@ fn link_commands(options: &InstallerOptions, job: &Job, made: &Made, tree: &Lock
         let commands = record::commands(job, made, tree, &options.project);
         bins::link_bins(&job.project, commands, &record::touched(&job.plan))?;
     }
-    let removed = job.plan.with(Action::Remove).map(|step| &step.location);
+    let removed = job.plan.steps.iter().filter(|step| !step.action.leaves_something());
+    let removed = removed.map(|step| &step.location);
     let removed: Vec<_> = removed.chain(&job.disk.emptied).cloned().collect();
     place::remove_empty_folders(&job.project, &removed)
 }

@@ -8,7 +8,8 @@
 //!    the middle of it is a pure function that gives a list of steps;
 //! 3. **make** (`archive`, `inflate`, `store`, `recipe`, `link`, `make`): verify, inflate, unpack into the content store,
 //!    and link from there into a staging folder inside `node_modules`; each package on its own, none waits for another
-//!    (`door`: but the end of an install waits for what is being unpacked);
+//!    (`door`: but the end of an install waits for what is being unpacked). Where an optional package cannot be had, the
+//!    plan goes on without it and what is there only for it (`without`);
 //! 4. **publish** (`place`): each finished package is renamed to its place, what is in the way or not wanted is renamed
 //!    away and removed;
 //! 5. **bins**: commands are linked into `node_modules/.bin`;
@@ -50,6 +51,7 @@ mod select;
 mod source;
 mod state;
 mod store;
+mod without;
 
 pub use archive::MAX_FILES;
 pub use error::{InstallError, Result, TarballProblem};

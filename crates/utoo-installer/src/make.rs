@@ -27,6 +27,7 @@ use crate::recipe::Making;
 use crate::select::{Selection, base_of};
 use crate::source::{PackageRequest, TarballSource};
 use crate::store::{StoreKey, StoredPackage};
+use crate::without::Unobtainable;
 use crate::{InstallError, Result};
 
 /// Everything that one install works on. It does not change while it runs.
@@ -80,6 +81,8 @@ pub(crate) struct Made {
     pub(crate) downloaded: usize,
     /// Packages that the store had.
     pub(crate) from_cache: usize,
+    /// Optional packages that could not be had.
+    pub(crate) unobtainable: Vec<Unobtainable>,
 }
 
 /// One package that was made.
@@ -100,13 +103,24 @@ pub(crate) async fn make_all<S: TarballSource>(
 ) -> Result<Made> {
     let (job_, downloads_) = (job.clone(), downloads.clone());
     let (sender, receiver) = oneshot::channel();
-    rayon::spawn(move || drop(sender.send(make_present(&job_, &downloads_))));
+    rayon::spawn(move || {
+        let present = make_present(&job_, &downloads_);
+        // Whoever waits for the answer has the job to itself.
+        drop(job_);
+        drop(sender.send(present));
+    });
     let cancelled = |_| InstallError::Cancelled { package: "the project".to_owned() };
     let (mut made, missing) = receiver.await.map_err(cancelled)??;
     let mut waiting: FuturesUnordered<_> =
         missing.into_iter().map(|group| make_missing(job.clone(), downloads.clone(), group)).collect();
     while let Some(group) = waiting.next().await {
-        let (packages, downloaded) = group?;
+        let (packages, downloaded) = match group? {
+            Grouped::Made { packages, downloaded } => (packages, downloaded),
+            Grouped::Unobtainable(packages) => {
+                made.unobtainable.extend(packages);
+                continue;
+            }
+        };
         let first = usize::from(downloaded.is_some());
         made.downloaded += first;
         made.from_cache += packages.len() - first.min(packages.len());
@@ -128,6 +142,16 @@ impl Made {
 struct Group {
     request: PackageRequest,
     steps: Vec<usize>,
+}
+
+/// What became of a group.
+enum Grouped {
+    Made {
+        packages: Vec<MadeOne>,
+        /// Compressed bytes that came over the wire; `None` where it was in the store.
+        downloaded: Option<u64>,
+    },
+    Unobtainable(Vec<Unobtainable>),
 }
 
 /// Makes what is in the store or was prefetched; gives the rest, grouped by tarball.
@@ -189,21 +213,24 @@ pub(crate) fn present<S: TarballSource>(
     }
 }
 
-/// Waits for a download, and makes its packages.
+/// Waits for a download, and makes its packages; or says that they are optional, and cannot be had.
 async fn make_missing<S: TarballSource>(
     job: Arc<Job>,
     downloads: Arc<Downloads<S>>,
     group: Group,
-) -> Result<(Vec<MadeOne>, Option<u64>)> {
+) -> Result<Grouped> {
     let Group { request, steps } = group;
     for attempt in 0.. {
-        let obtained = downloads.start_missing(request.clone()).await?;
+        let obtained = match downloads.start_missing(request.clone()).await {
+            Ok(obtained) => obtained,
+            Err(error) => return job.do_without(&steps, error).map(Grouped::Unobtainable),
+        };
         let (job_, stored, steps_) = (job.clone(), obtained.stored.clone(), steps.clone());
         let made = on_rayon(&request, move || {
             steps_.iter().map(|&at| make_one(&job_, at, &stored)).collect::<Result<Vec<_>, _>>()
         });
         match made.await? {
-            Ok(made) => return Ok((made, obtained.downloaded)),
+            Ok(packages) => return Ok(Grouped::Made { packages, downloaded: obtained.downloaded }),
             Err(LinkFailure::Damaged) if attempt < REPAIRS => discard(&obtained.stored, &downloads, &request),
             Err(LinkFailure::Failed(error)) => return Err(*error),
             Err(LinkFailure::Damaged) => break,
@@ -258,7 +285,7 @@ pub(crate) fn publish_all(job: &Job, made: &mut Made) -> Result<()> {
         }
         match (step.action, &step.shape) {
             (Action::Keep, _) | (_, Shape::Bundled(_)) => {}
-            (Action::Remove, _) => drop(publisher.clear(&step.location)?),
+            (Action::Remove | Action::Withdraw, _) => drop(publisher.clear(&step.location)?),
             (Action::Add | Action::Change, Shape::Link(text)) => {
                 if step.action == Action::Change {
                     publisher.clear(&step.location)?;

@@ -59,6 +59,15 @@ pub(crate) enum Action {
     Change,
     /// Something is there that the tree does not have.
     Remove,
+    /// Nothing was there, and nothing will be, since what it is for cannot be had: what was made of it meanwhile goes.
+    Withdraw,
+}
+
+impl Action {
+    /// Whether there is something at the location when all is done.
+    pub(crate) fn leaves_something(self) -> bool {
+        !matches!(self, Self::Remove | Self::Withdraw)
+    }
 }
 
 /// One location and what happens to it.
@@ -96,6 +105,16 @@ impl Plan {
     /// Whether everything is as it should be.
     pub(crate) fn is_empty(&self) -> bool {
         self.obstacles.is_empty() && self.steps.iter().all(|step| step.action == Action::Keep)
+    }
+
+    /// Takes back what a selection leaves out that was wanted when the plan was made.
+    pub(crate) fn withdraw(&mut self, selection: &Selection) {
+        for step in self.steps.iter_mut().filter(|step| selection.left_out.contains(&step.location)) {
+            step.action = match step.action {
+                Action::Add | Action::Withdraw => Action::Withdraw,
+                Action::Keep | Action::Change | Action::Remove => Action::Remove,
+            };
+        }
     }
 
     /// The steps with this action.

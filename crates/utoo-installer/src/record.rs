@@ -80,7 +80,7 @@ pub(crate) fn commands<'a>(
     project: &Path,
 ) -> Vec<Commands<'a>> {
     let mut commands = Vec::new();
-    for (at, step) in job.plan.steps.iter().enumerate().filter(|(_, step)| step.action != Action::Remove) {
+    for (at, step) in job.plan.steps.iter().enumerate().filter(|(_, step)| step.action.leaves_something()) {
         let Some(entry) = tree.get(&step.location) else { continue };
         let (bin, linked_folder) = match (&step.shape, entry.resolved.as_deref()) {
             (Shape::Link(_), Some(target)) => {
@@ -138,7 +138,8 @@ pub(crate) fn hidden_text(job: &Job, tree: &Lockfile, unaddressed: Option<&Entry
     let mut hidden: Vec<(&str, Cow<'_, Entry>)> =
         listed.map(|(location, entry)| (location, without_address(location, entry, unaddressed))).collect();
     hidden.extend(others.into_iter().map(|(location, entry)| (location, Cow::Borrowed(entry))));
-    let is_none = hidden.is_empty() && job.disk.found.is_empty();
+    let withdrawn = job.plan.with(Action::Withdraw).next().is_some();
+    let is_none = hidden.is_empty() && job.disk.found.is_empty() && !withdrawn;
     let entries = hidden.iter().map(|(location, entry)| (*location, &**entry));
     (!is_none).then(|| tree.to_hidden_text_with(entries))
 }

@@ -241,10 +241,9 @@ fn with_dependents(tree: &Lockfile, failed: FxHashSet<Arc<str>>) -> FxHashSet<Ar
             if names.is_empty() || !is_in_modules(location) || broken.contains(location) {
                 continue;
             }
-            let needs_broken = entry.dependencies.iter().any(|(name, _)| {
-                names.contains(name.as_str())
-                    && entry.optional_dependencies.get(name.as_str()).is_none()
-                    && resolve(tree, location, name.as_str()).is_some_and(|found| broken.contains(found))
+            let needs_broken = required(entry).any(|name| {
+                names.contains(name)
+                    && resolve(tree, location, name).is_some_and(|found| broken.contains(found))
             });
             if needs_broken && (entry.optional || entry.dev_optional) {
                 broken.insert(location.clone());
@@ -254,6 +253,18 @@ fn with_dependents(tree: &Lockfile, failed: FxHashSet<Arc<str>>) -> FxHashSet<Ar
             return broken;
         }
     }
+}
+
+/// The names of what a package cannot do without.
+fn required(entry: &Entry) -> impl Iterator<Item = &str> {
+    let needs = |name: &str| entry.optional_dependencies.get(name).is_none();
+    let is_optional_peer = |name: &str| {
+        let mut metas = entry.peer_dependencies_meta.iter();
+        metas.any(|(peer, meta)| peer.as_str() == name && meta["optional"] == true)
+    };
+    let plain = entry.dependencies.iter().map(|(name, _)| name.as_str()).filter(move |name| needs(name));
+    let peers = entry.peer_dependencies.iter().map(|(name, _)| name.as_str());
+    plain.chain(peers.filter(move |name| !is_optional_peer(name)))
 }
 
 /// Dependencies that only the broken packages need: reached before, and not any more without them.

@@ -30,6 +30,8 @@ struct Case {
     before: Before,
     tree: Value,
     link_mode: LinkMode,
+    /// A tree whose packages may be seen for a while.
+    passing: Option<Value>,
 }
 
 enum Before {
@@ -148,7 +150,18 @@ impl Case {
         is_up_to_date(&project.root(), &inputs(&self.tree, Vec::new())) == Freshness::Fresh
     }
 
-    fn packages_before(&self) -> Packages {
+    /// What may be there besides what the tree has.
+    fn packages_before(&self) -> Vec<Packages> {
+        let mut all = vec![self.packages_of_before()];
+        if let Some(tree) = &self.passing {
+            let project = Project { registry: self.registry.clone(), ..Project::in_memory() };
+            self.run(&project, tree).unwrap();
+            all.push(packages(&everything(&project.modules()), tree));
+        }
+        all
+    }
+
+    fn packages_of_before(&self) -> Packages {
         match &self.before {
             Before::Tree(tree) => {
                 let project = self.project();
@@ -263,8 +276,8 @@ fn difference(there: &BTreeMap<String, String>, wanted: &BTreeMap<String, String
 impl Outcome {
     fn wrong_with(&self, expected: &Expected) -> Option<String> {
         for (location, files) in &self.packages {
-            let whole = [&expected.before, &expected.after.packages];
-            if !whole.iter().any(|all| all.get(location) == Some(files)) {
+            let mut whole = expected.before.iter().chain([&expected.after.packages]);
+            if !whole.any(|all| all.get(location) == Some(files)) {
                 let wanted = expected.after.packages.get(location).cloned().unwrap_or_default();
                 return Some(format!("{location} is half: {:?}", difference(files, &wanted)));
             }
@@ -274,7 +287,7 @@ impl Outcome {
 }
 
 struct Expected {
-    before: Packages,
+    before: Vec<Packages>,
     after: Outcome,
 }
 
@@ -340,7 +353,7 @@ fn everything(root: &Path) -> BTreeMap<String, String> {
 
 fn case(before: Before, registry: Arc<Registry>, link_mode: LinkMode) -> Case {
     let tree = second_tree(&registry);
-    Case { registry, before, tree, link_mode }
+    Case { registry, before, tree, link_mode, passing: None }
 }
 
 #[test]
@@ -366,4 +379,42 @@ fn a_change_of_versions_survives_every_failure() {
     let registry = Arc::<Registry>::default();
     let before = Before::Tree(first_tree(&registry));
     case(before, registry, LinkMode::Auto).try_each();
+}
+
+/// The set of an optional package is on its way, and partly there, when it shows that the package cannot be had.
+#[test]
+fn an_optional_package_that_cannot_be_had_survives_every_failure() {
+    let registry = Arc::<Registry>::default();
+    let optional = |entry, more: Value| with(with(entry, json!({"optional": true})), more);
+    let needs =
+        json!({"bin": {"needy": "cli.js"}, "dependencies": {"stays": "1", "@s/comes": "1", "gone": "1"}});
+    let needy = optional(registry.package("needy", "1.0.0", &[("cli.js", "n")]), needs);
+    let stays = optional(registry.package("stays", "1.0.0", &[("index.js", "s")]), json!({}));
+    let comes = optional(registry.package("@s/comes", "1.0.0", &[("index.js", "c")]), json!({}));
+    let below = optional(registry.package("below", "1.0.0", &[("index.js", "b")]), json!({}));
+    let plain = registry.package("plain", "1.0.0", &[("index.js", "p")]);
+    let old = optional(registry.package("gone", "1.0.0", &[("index.js", "old")]), json!({}));
+    let gone = json!({"version": "2.0.0", "resolved": "https://registry.example/nowhere.tgz"});
+    let gone = optional(gone, json!({"dependencies": {"below": "1"}}));
+    let root = json!({"optionalDependencies": {"needy": "1"}, "dependencies": {"plain": "1"}});
+    let before = json!({
+        "": root, "node_modules/needy": needy, "node_modules/stays": stays, "node_modules/gone": old,
+    });
+    let tree = json!({
+        "": root, "node_modules/needy": needy, "node_modules/stays": stays, "node_modules/@s/comes": comes,
+        "node_modules/gone": gone, "node_modules/gone/node_modules/below": below, "node_modules/plain": plain,
+    });
+    let passing = Some(json!({
+        "node_modules/needy": needy, "node_modules/stays": stays, "node_modules/@s/comes": comes,
+        "node_modules/plain": plain,
+    }));
+    let case = |before| Case {
+        registry: registry.clone(),
+        before,
+        tree: tree.clone(),
+        link_mode: LinkMode::Auto,
+        passing: passing.clone(),
+    };
+    case(Before::Nothing).try_each();
+    case(Before::Tree(before)).try_each();
 }

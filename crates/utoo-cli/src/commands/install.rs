@@ -226,7 +226,8 @@ pub(super) async fn fill(
     Ok(built)
 }
 
-/// Writes out what the registry's writer still holds, and remembers what this install went by.
+/// Writes out what the registry's writer still holds, and remembers what this install went by, unless the next one is to
+/// try again what could not be had.
 fn finish(
     context: &Context,
     (inputs, unsaved): (&Inputs, Unsaved),
@@ -234,7 +235,9 @@ fn finish(
     registry: &UnifiedRegistry,
 ) -> CliResult<()> {
     registry.flush();
-    record_state(context.root(), &inputs.state(context, unsaved, installed.folders.clone()))?;
+    if !installed.summary.is_worth_another_try() {
+        record_state(context.root(), &inputs.state(context, unsaved, installed.folders.clone()))?;
+    }
     Ok(())
 }
 

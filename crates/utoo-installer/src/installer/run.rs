@@ -46,7 +46,7 @@ impl<S: TarballSource> Installer<S> {
             let mut ended = lifecycle.dependencies(&self.work(tree, &wanting.runs)).await;
             ended.well.extend(prepared(&job, tree, &wanting.runs));
             if let Some(taken_out) = self.settle(&job, &rest, tree, ended).await? {
-                summary.failed_optional = taken_out.failed;
+                summary.failed_optional.extend(taken_out.failed);
                 summary.left_out = taken_out.left_out;
                 folders = taken_out.folders;
             }

@@ -44,7 +44,7 @@ fn expect(steps: &[(&str, Action)]) -> Vec<(String, Action)> {
     steps.iter().map(|(location, action)| ((*location).to_owned(), *action)).collect()
 }
 
-use Action::{Add, Change, Keep, Remove};
+use Action::{Add, Change, Keep, Remove, Withdraw};
 use Found::{Folder, Link, Listed, Other};
 
 #[test]
@@ -200,4 +200,30 @@ fn what_is_below_something_that_goes_is_made_anew() {
     let tree = lockfile(json!({nested: package("1.0.0")}));
     let disk = disk(json!({nested: package("1.0.0")}), &[("node_modules/gone", Folder), (nested, Listed)]);
     assert_eq!(steps(&tree, &disk), expect(&[("node_modules/gone", Remove), (nested, Add)]));
+}
+
+#[test]
+fn what_cannot_be_had_is_withdrawn_and_what_was_there_of_its_set_goes() {
+    let tree = lockfile(json!({
+        "node_modules/new": package("1.0.0"),
+        "node_modules/kept": package("1.0.0"),
+        "node_modules/other": package("2.0.0"),
+        "node_modules/plain": package("1.0.0"),
+    }));
+    let listed = json!({"node_modules/kept": package("1.0.0"), "node_modules/other": package("1.0.0")});
+    let disk = disk(listed, &[("node_modules/kept", Listed), ("node_modules/other", Listed)]);
+    let mut plan = plan_of(&tree, &disk);
+    let gone = ["node_modules/new", "node_modules/kept", "node_modules/other"].map(Into::into);
+    let selection = select(&tree, Omit::default(), &Fitness::default(), &FxHashSet::from_iter(gone)).unwrap();
+    plan.withdraw(&selection);
+    let steps: Vec<_> = plan.steps.iter().map(|step| (step.location.to_string(), step.action)).collect();
+    assert_eq!(
+        steps,
+        expect(&[
+            ("node_modules/kept", Remove),
+            ("node_modules/new", Withdraw),
+            ("node_modules/other", Remove),
+            ("node_modules/plain", Add),
+        ])
+    );
 }

@@ -69,6 +69,19 @@ fn an_optional_package_that_needs_a_broken_one_is_broken() {
 }
 
 #[test]
+fn a_peer_is_needed_unless_it_is_optional() {
+    let meta = json!({"native": {"optional": true}});
+    let tree = tree(json!({
+        "": {"optionalDependencies": {"strict": "1", "lax": "1", "native": "1"}},
+        "node_modules/strict": {"version": "1.0.0", "optional": true, "peerDependencies": {"native": "1"}},
+        "node_modules/lax": {"version": "1.0.0", "optional": true, "peerDependencies": {"native": "1"},
+            "peerDependenciesMeta": meta},
+        "node_modules/native": {"version": "1.0.0", "optional": true, "cpu": "arm64"},
+    }));
+    assert_eq!(left_out(&tree, Omit::default()), ["node_modules/native", "node_modules/strict"]);
+}
+
+#[test]
 fn a_required_package_for_another_platform_is_an_error_or_forced() {
     let tree = tree(json!({"": {}, "node_modules/mac": {"version": "2.0.0", "os": ["darwin"]}}));
     let error = select(&tree, Omit::default(), &linux(), &FxHashSet::default()).unwrap_err();

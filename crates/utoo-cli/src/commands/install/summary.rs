@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use utoo_installer::{FailedOptional, Installed, Policy, SkipReason, SkippedScript};
+use utoo_installer::{FailedOptional, InstallError, Installed, Policy, SkipReason, SkippedScript};
 use utoo_lockfile::Lockfile;
 use utoo_registry::UnifiedRegistry;
 use utoo_types::ScriptTarget;
@@ -112,7 +112,7 @@ pub(in crate::commands) fn installed_scripts(
 fn about_scripts(context: &Context, policy: &Policy, installed: &Installed) -> String {
     let mut text = String::new();
     for FailedOptional { package, error } in &installed.summary.failed_optional {
-        text.push_str(&format!("\n{package} is optional and left out: {error}"));
+        text.push_str(&format!("\n{package} is optional and left out: {}", in_full(error)));
     }
     let skipped = &installed.summary.scripts_skipped;
     if skipped.is_empty() || context.config.scripts().ignore_scripts {
@@ -136,6 +136,12 @@ fn about_scripts(context: &Context, policy: &Policy, installed: &Installed) -> S
     text
 }
 
+/// An error with what is behind it, on one line.
+fn in_full(error: &InstallError) -> String {
+    let behind = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    behind.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 fn names(skipped: &[SkippedScript]) -> Vec<&str> {
     skipped.iter().map(|one| one.package.as_str()).collect()
 }
@@ -151,5 +157,8 @@ fn skipped_scripts(skipped: &[SkippedScript]) -> Value {
 }
 
 fn failed(failed: &[FailedOptional]) -> Value {
-    failed.iter().map(|one| json!({ "package": one.package, "error": one.error.to_string() })).collect()
+    failed
+        .iter()
+        .map(|one| json!({ "package": one.package, "error": in_full(&one.error), "code": one.error.code() }))
+        .collect()
 }
