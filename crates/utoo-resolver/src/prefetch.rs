@@ -117,7 +117,9 @@ impl Prefetch {
         let bundle = candidate.has_bundle().then(|| candidate.manifest().bundle_dependencies);
         for (name, spec, kind) in candidate.dependencies() {
             let strength = if kind == DependencyKind::Peer { Strength::Peer } else { Strength::Sure };
-            let is_ignored = strength == Strength::Peer && options.peers == Peers::Ignore;
+            // An optional peer is never brought along.
+            let is_ignored = strength == Strength::Peer
+                && (options.peers == Peers::Ignore || candidate.is_optional_peer(name));
             if is_ignored || bundle.as_ref().is_some_and(|bundle| bundle.contains(name)) {
                 continue;
             }

@@ -179,9 +179,11 @@ fn plain_installs_give_npms_lockfile() {
         let lines = scenario.run_lines().unwrap();
         // Files that are no JSON are refused before there is anything to resolve.
         let readable = scenario.package_json().is_ok_and(|text| serde_json::from_str::<Value>(text).is_ok());
-        // Likewise patterns that need a walk of the disk, refusals that come with the tarball's bytes, and
-        // tarballs, repositories, and folders elsewhere or without a package.json, which the registry reads.
-        let elsewhere = scenario.expected_error() == Some("EINTEGRITY")
+        // Likewise patterns that need a walk of the disk, refusals that come with the tarball's bytes or before anything is
+        // resolved, and tarballs, repositories, and folders elsewhere or without a package.json, which the registry
+        // reads, or lacks.
+        let elsewhere = matches!(scenario.expected_error(), Some("EINTEGRITY" | "EBADDEVENGINES"))
+            || scenario.name().starts_with("optional/tarball-missing")
             || scenario.files().contains_key(".npmrc")
             || scenario.name().starts_with("tarballs/")
             || ["links/home", "links/no-package-json"].contains(&scenario.name())

@@ -97,3 +97,13 @@ fn what_is_a_peer_first_and_a_dependency_later_is_followed() {
     ]);
     assert_eq!(guess.asked(&[("a", "*"), ("b", "*")]), ["a", "b", "shared", "leaf"]);
 }
+
+#[test]
+fn an_optional_peer_is_nothing_to_ask_for() {
+    let fields = json!({
+        "peerDependencies": {"huge": "*", "host": "*"},
+        "peerDependenciesMeta": {"huge": {"optional": true}},
+    });
+    let versions = [("plugin", "1.0.0", fields), ("huge", "1.0.0", json!({})), ("host", "1.0.0", json!({}))];
+    assert_eq!(Guess::new(&versions).asked(&[("plugin", "1")]), ["plugin", "host"]);
+}
