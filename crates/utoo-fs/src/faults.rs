@@ -4,7 +4,7 @@
 //! so the compiler removes both (`utoo-testkit/tests/hygiene.rs` holds the shipped binary to that). Tests get the feature
 //! by their dev-dependencies, and say by a [`FaultPlan`] which call is to fail and how:
 //!
-//! ```ignore
+//! ```text
 //! let armed = FaultPlan::fail(folder, 7, Failure::Enospc, Extent::Once).arm();
 //! assert!(install_into(folder).is_err());
 //! eprintln!("it failed at {:?}", armed.struck());
