@@ -223,11 +223,11 @@ pub(crate) fn serve(workload: &Workload, cache: &Path) -> Result<ServerHandle, B
         Registry::Recorded => Mode::Frozen { dir: workload.folder(cache) },
         Registry::Generated { packages } => Mode::Fixtures(generated::registry(packages)),
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let options = ServerOptions {
         recording: Recording::Keep(1 << 20),
         limits: Limits { connections: 4096, ..Limits::default() },
-        threads,
+        // It shares the cores with the client: a second thread costs both of them and serves nobody faster.
+        threads: 1,
         ..ServerOptions::new(mode).with_faults(as_npms())
     };
     Ok(Server::start(options)?)

@@ -7,6 +7,7 @@
 //! with the reading and decoding of the body inside, since a body that is cut is as transient as a lost connection.
 
 mod clients;
+mod lanes;
 mod retry;
 mod tls;
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::Response;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
 use utoo_config::Credentials;
@@ -29,6 +30,7 @@ use crate::stats::Counters;
 use crate::store::Validators;
 
 use clients::Clients;
+use lanes::{Lane, Lanes};
 pub use retry::RetryPolicy;
 pub(crate) use retry::{Retry, retry_of_status};
 
@@ -70,10 +72,8 @@ pub(crate) struct Answer<'a> {
     response: Response,
     url: Url,
     counters: &'a Counters,
-    _permits: Permits<'a>,
+    _lane: Lane<'a>,
 }
-
-type Permits<'a> = (Option<SemaphorePermit<'a>>, SemaphorePermit<'a>);
 
 #[derive(Debug)]
 pub(crate) struct HttpClient {
@@ -81,21 +81,18 @@ pub(crate) struct HttpClient {
     retry: RetryPolicy,
     timeouts: Timeouts,
     clock: Clock,
-    requests: Semaphore,
-    tarballs: Semaphore,
+    lanes: Lanes,
     pub(crate) counters: Counters,
 }
 
 impl HttpClient {
     pub(crate) fn new(options: &RegistryOptions) -> Self {
-        let connections = options.connections.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            clients: Clients::new(options.config.network().clone(), options.timeouts, connections),
+            clients: Clients::new(options.config.network().clone(), options.timeouts, options.connections),
             retry: options.retry.clone(),
             timeouts: options.timeouts,
             clock: options.clock.clone(),
-            requests: Semaphore::new(connections),
-            tarballs: Semaphore::new((connections - connections / 4).max(1)),
+            lanes: Lanes::new(options.connections),
             counters: Counters::default(),
         }
     }
@@ -164,29 +161,23 @@ impl HttpClient {
     }
 
     async fn send(&self, ask: &Ask, headers: &HeaderMap) -> Result<IfChanged<'_>, Failure> {
-        let permits = self.permits(ask.traffic).await?;
+        // The lanes are never closed; if they were, that would be an end like any other.
+        let closed = |_| RegistryError::new("ECANCELED", ErrorCategory::Local, "the client is shutting down");
+        let lane = self.lanes.enter(ask.traffic).await.map_err(closed)?;
+        let sent = Instant::now();
         let (response, url) = self.follow(ask, headers).await?;
+        self.lanes.answered(sent);
         let status = response.status();
         if status == StatusCode::NOT_MODIFIED {
             return Ok(IfChanged::NotModified(response.headers().clone()));
         }
         if status.is_success() {
             let counters = &self.counters;
-            return Ok(IfChanged::Changed(Answer { response, url, counters, _permits: permits }));
+            return Ok(IfChanged::Changed(Answer { response, url, counters, _lane: lane }));
         }
         let headers = response.headers().clone();
         let said = reason(response).await;
         Err(Failure::status(&ask.url, status, (&headers, self.clock.now()), said))
-    }
-
-    async fn permits(&self, traffic: Traffic) -> Result<Permits<'_>, Failure> {
-        // The semaphores are never closed; if they were, that would be an end like any other.
-        let closed = |_| RegistryError::new("ECANCELED", ErrorCategory::Local, "the client is shutting down");
-        let tarball = match traffic {
-            Traffic::Tarball => Some(self.tarballs.acquire().await.map_err(closed)?),
-            Traffic::Document { .. } => None,
-        };
-        Ok((tarball, self.requests.acquire().await.map_err(closed)?))
     }
 
     /// Sends the request and follows redirects. Credentials, client certificates included, go to the origin they are
