@@ -76,7 +76,9 @@ fn package_json(major: usize) -> String {
 fn project() -> TestProject {
     let project = TestProject::new(registry()).unwrap();
     project.write("package.json", &package_json(1)).unwrap();
-    project.write(".npmrc", "cache-dir=../home/cache\n").unwrap();
+    let own = project.home().join(".npmrc");
+    let text = std::fs::read_to_string(&own).unwrap() + "cache-dir=~/cache\n";
+    utoo_fs::write_atomic(own, text).unwrap();
     project
 }
 

@@ -14,11 +14,12 @@ use crate::layers::{self, Layer, LayerData};
 use crate::network::Network;
 use crate::project::{Project, find_project};
 use crate::public::public_registry;
+use crate::routes::{Exposure, Routes};
 use crate::settings::{
     DisplaySettings, InstallSettings, LockSettings, ResolveSettings, SaveSettings, ScriptSettings,
     WorkspaceSettings,
 };
-use crate::sources::{Sources, invalid};
+use crate::sources::{Found, Sources, invalid};
 use crate::trust::{TrustedHosts, registry_hosts};
 use crate::{keys, value};
 
@@ -49,6 +50,7 @@ struct Inner {
     scopes: BTreeMap<String, Url>,
     registry_hosts: RegistryHosts,
     credentials: CredentialTable,
+    routes: Routes,
     warnings: Vec<Warning>,
     network: Network,
     cache_dir: PathBuf,
@@ -91,7 +93,9 @@ impl Config {
             None => find_project(&options.cwd),
         };
         let sources = read_layers(options, home, &project.root)?;
-        Ok(Self(Arc::new(type_all(sources, project, options)?)))
+        let mut inner = type_all(sources, project, options)?;
+        inner.warn_of_withheld();
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The registry for a package: its scope's, else the default one. The path ends in a slash; there are no
@@ -119,10 +123,12 @@ impl Config {
         &self.0.registry_hosts
     }
 
-    /// What to send with a request: the credentials of the longest path of the URL that has any.
+    /// What to send with a request: the credentials of the longest path of the URL that has any. Those of the user only on
+    /// ways on which they arrive unseen.
     #[must_use]
     pub fn credentials_for(&self, url: &Url) -> Option<Credentials> {
-        self.0.credentials.find(url)
+        let (credentials, is_users) = self.0.credentials.find(url)?;
+        (!is_users || self.0.exposure(url).is_none()).then_some(credentials)
     }
 
     /// The same for a tarball that `registry` said is at `url`: where nothing is known for its own path and it is on
@@ -137,8 +143,8 @@ impl Config {
 
     /// The credential that would have been sent to this URL, had it not been withheld. For the hint of a 401 or 403.
     #[must_use]
-    pub fn withheld_for(&self, url: &Url) -> Option<&WithheldCredentials> {
-        self.0.credentials.find_withheld(url)
+    pub fn withheld_for(&self, url: &Url) -> Option<WithheldCredentials> {
+        self.0.credentials.find_withheld(url).cloned().or_else(|| self.0.withheld_on_the_way(url))
     }
 
     /// What was ignored, and why; for the user to see.
@@ -233,6 +239,30 @@ impl Config {
     }
 }
 
+impl Inner {
+    fn exposure(&self, url: &Url) -> Option<Exposure<'_>> {
+        self.routes.exposure(url, self.network.proxy_for(url))
+    }
+
+    fn withheld_on_the_way(&self, url: &Url) -> Option<WithheldCredentials> {
+        let (_, is_users) = self.credentials.find(url)?;
+        let exposure = self.exposure(url).filter(|_| is_users)?;
+        Some(WithheldCredentials::on_the_way(url, exposure))
+    }
+
+    /// A word on each registry that would be asked with the user's credentials, and is not.
+    fn warn_of_withheld(&mut self) {
+        let registries = self.scopes.values().chain([&self.registry]);
+        let withheld: Vec<_> = registries.filter_map(|url| self.withheld_on_the_way(url)).collect();
+        for one in withheld {
+            let warning = Warning { message: one.message(), origin: one.origin };
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+}
+
 /// Keys whose values are credentials. A script must not inherit them.
 fn is_secret(key: &str) -> bool {
     key.starts_with("//")
@@ -289,7 +319,7 @@ fn global_file(sources: &Sources, env: &BTreeMap<String, String>) -> Option<Path
     let configured = [Layer::Environment, Layer::User].iter().find_map(|layer| {
         let data = sources.layer(*layer)?;
         let setting = data.settings.get("prefix")?;
-        sources.resolve_path(crate::sources::Found { data, setting })
+        sources.resolve_path(Found { data, setting })
     });
     let prefix = configured.or_else(|| env_path(env, "PREFIX")).or_else(|| node_prefix(env))?;
     Some(prefix.join("etc/npmrc"))
@@ -312,21 +342,17 @@ fn type_all(sources: Sources, project: Project, options: &LoadOptions) -> Result
     let trusted = TrustedHosts::collect(&sources);
     let mut warnings = Vec::new();
     let mut credentials = CredentialTable::collect(&sources, &trusted, &mut warnings)?;
-    let registry = match registry(&sources, &trusted, "registry")? {
-        Some(url) => url,
-        None => public_registry(),
-    };
     let mut registries = Registries { sources: &sources, trusted: &trusted, credentials: &mut credentials };
     let scopes = registries.scopes()?;
-    let registry = registries.without_credentials(registry);
+    let registry = registries.registry("registry")?.unwrap_or_else(public_registry);
     let started_in = project.workspace.as_ref().map(|path| path.to_string_lossy().into_owned());
     Ok(Inner {
         registry_hosts: registry_hosts(scopes.values().chain([&registry]), &trusted),
+        routes: Routes::read(&sources, scopes.values().chain([&registry]))?,
         registry,
         scopes,
-        warnings,
         network: Network::read(&sources, &trusted, env)?,
-        cache_dir: cache_dir(&sources, options),
+        cache_dir: cache_dir(&sources, &project.root, options, &mut warnings),
         resolve: ResolveSettings::read(&sources)?,
         install: InstallSettings::read(&sources, env)?,
         save: SaveSettings::read(&sources)?,
@@ -334,6 +360,7 @@ fn type_all(sources: Sources, project: Project, options: &LoadOptions) -> Result
         scripts: ScriptSettings::read(&sources)?,
         workspaces: WorkspaceSettings::read(&sources, started_in)?,
         display: DisplaySettings::read(&sources, env)?,
+        warnings,
         credentials,
         project,
         sources,
@@ -371,18 +398,27 @@ impl Registries<'_> {
             .collect();
         let mut scopes = BTreeMap::new();
         for key in keys {
-            if let Some(url) = registry(self.sources, self.trusted, key)? {
-                let scope = key.trim_end_matches(":registry").to_owned();
-                scopes.insert(scope, self.without_credentials(url));
+            if let Some(url) = self.registry(key)? {
+                scopes.insert(key.trim_end_matches(":registry").to_owned(), url);
             }
         }
         Ok(scopes)
     }
 
+    fn registry(&mut self, key: &str) -> Result<Option<Url>, ConfigError> {
+        let Some(found) = self.sources.find(key) else { return Ok(None) };
+        if matches!(found.setting.text(), "" | "null") {
+            return Ok(None);
+        }
+        let url = value::registry_url(found.setting.text()).ok_or_else(|| invalid(key, found.setting))?;
+        self.trusted.check_url(key, found, &url)?;
+        Ok(Some(self.without_credentials(url, found)))
+    }
+
     /// Moves user name and password from a URL to the table, so that the URL can be shown and compared.
-    fn without_credentials(&mut self, mut url: Url) -> Url {
+    fn without_credentials(&mut self, mut url: Url, found: Found<'_>) -> Url {
         if !url.username().is_empty() || url.password().is_some() {
-            self.credentials.insert_url(&url);
+            self.credentials.insert_url(&url, found);
             // Both fail only for URLs that cannot carry credentials.
             let _ = url.set_username("");
             let _ = url.set_password(None);
@@ -395,18 +431,16 @@ fn is_scope(key: &str) -> bool {
     key.starts_with('@') && key.ends_with(":registry")
 }
 
-fn registry(sources: &Sources, trusted: &TrustedHosts, key: &str) -> Result<Option<Url>, ConfigError> {
-    let Some(found) = sources.find(key) else { return Ok(None) };
-    if matches!(found.setting.text(), "" | "null") {
-        return Ok(None);
+fn cache_dir(sources: &Sources, root: &Path, options: &LoadOptions, warnings: &mut Vec<Warning>) -> PathBuf {
+    let mut key = sources.find("cache-dir");
+    if let Some(found) = key.filter(|found| found.data.layer == Layer::Project)
+        && sources.resolve_path(found).is_some_and(|path| !is_inside(root, &path))
+    {
+        // `utoo clean` removes what is in there.
+        let message = "`cache-dir` is not used: a project's cache is inside the project".to_owned();
+        warnings.push(Warning { origin: found.setting.origin.clone(), message });
+        key = sources.find_trusted("cache-dir");
     }
-    let url = value::registry_url(found.setting.text()).ok_or_else(|| invalid(key, found.setting))?;
-    trusted.check_url(key, found, &url)?;
-    Ok(Some(url))
-}
-
-fn cache_dir(sources: &Sources, options: &LoadOptions) -> PathBuf {
-    let key = sources.find("cache-dir");
     let flag = key.filter(|found| found.data.layer == Layer::Flags);
     let below_home = || sources.home.as_ref().map(|home| home.join(".cache"));
     // XDG says that a relative path is to be ignored.
@@ -418,4 +452,12 @@ fn cache_dir(sources: &Sources, options: &LoadOptions) -> PathBuf {
         .or_else(|| sources.resolve_path(key?))
         .or_else(|| xdg().or_else(below_home).map(|cache| cache.join("utoo")))
         .unwrap_or_else(|| std::env::temp_dir().join("utoo-cache"))
+}
+
+/// Whether a path is below a folder, also when every link on the way is followed.
+fn is_inside(root: &Path, path: &Path) -> bool {
+    let there = path.ancestors().find_map(|above| above.canonicalize().ok());
+    let below = |root: &Path, path: &Path| path.starts_with(root) && path != root;
+    let inside = |there: PathBuf, root: PathBuf| there.starts_with(root);
+    below(root, path) && there.zip(root.canonicalize().ok()).is_some_and(|(there, root)| inside(there, root))
 }

