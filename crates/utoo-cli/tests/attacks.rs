@@ -194,3 +194,36 @@ here
     assert_eq!(names_in(&here.join("dep")), ["index.js", "package.json"]);
     assert_eq!(names_in(&here.join(".bin")), ["own"]);
 }
+
+/// Files of a project can look like a repository, whose configuration says what git runs and whom it asks.
+#[test]
+fn git_takes_no_configuration_from_the_project() {
+    let scenario = Scenario::parse(
+        "posing",
+        r#"-- package.json --
+{"name": "app", "dependencies": {"dep": "git+ssh://git@git.example/dep.git#main"}}
+-- HEAD --
+ref: refs/heads/main
+-- objects/keep --
+-- refs/keep --
+-- config --
+[core]
+	bare = true
+	repositoryformatversion = 0
+[url "ssh://git@git.example/git.example/evil.git"]
+	insteadOf = ssh://git@git.example/git.example/dep.git
+	insteadOf = ssh://git@git.example/dep.git
+-- git git.example/dep.git --
+commit one
+-- git git.example/dep.git@one/package.json --
+{"name": "dep", "version": "1.0.0"}
+-- git git.example/evil.git --
+commit bad
+-- git git.example/evil.git@bad/package.json --
+{"name": "dep", "version": "6.6.6"}
+"#,
+    );
+    let project = TestProject::from_scenario(&scenario).unwrap();
+    done(&project, "install");
+    assert_eq!(project.tree()["node_modules/dep"], "1.0.0");
+}

@@ -53,7 +53,7 @@ impl GitPackage {
         };
         utoo_fs::write_atomic(repository.join("info/attributes"), NO_EXPORT)
             .map_err(|error| unreadable(error.to_string()))?;
-        let output = self.registry.run_git(Some(&repository), &arguments, &self.shown).await;
+        let output = self.registry.run_git(&repository, &arguments, &self.shown).await;
         let output = output.map_err(|failure| *failure.error)?;
         let packed = off_runtime(move || pack_archive(&output.stdout)).await?;
         packed.map(Bytes::from).map_err(|error| unreadable(error.to_string()))
@@ -70,8 +70,7 @@ impl GitPackage {
         let checkout =
             [work_tree.as_str(), "checkout", "--quiet", "--force", "--detach", self.commit.as_str()];
         for arguments in [&made_bare[..], &checkout] {
-            let run =
-                self.registry.run_git_with(Some(&repository), arguments, &self.shown, &NO_CONFIGURATION);
+            let run = self.registry.run_git_with(&repository, arguments, &self.shown, &NO_CONFIGURATION);
             run.await.map_err(|failure| *failure.error)?;
         }
         Ok(Checkout { folder: self.folder, limit: self.registry.inner.options.limits.inflated })

@@ -154,18 +154,17 @@ impl UnifiedRegistry {
             RegistryError::new("EIO", ErrorCategory::Local, message).caused_by(error.to_string())
         })?;
         let repository = &*repository(&folder);
-        let known = self.resolve_remote(shown, url, selector).await?;
-        self.run_git(None, &["init", "--quiet", "--bare", "--", &repository.to_string_lossy()], shown)
-            .await?;
+        self.run_git(repository, &["init", "--quiet", "--bare"], shown).await?;
+        let known = self.resolve_remote(repository, shown, url, selector).await?;
         if let Some(commit) = &known {
             let single = ["fetch", "--quiet", "--depth=1", "--no-tags", "--", url, &commit.0];
-            if self.run_git(Some(repository), &single, shown).await.is_ok() {
+            if self.run_git(repository, &single, shown).await.is_ok() {
                 return Ok((folder, commit.clone()));
             }
         }
         let everything =
             ["fetch", "--quiet", "--", url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
-        self.run_git(Some(repository), &everything, shown).await?;
+        self.run_git(repository, &everything, shown).await?;
         let commit = match (known, selector) {
             (Some(commit), _) => commit,
             (None, Selector::Committish(short)) => self.expand(repository, short, shown).await?,
@@ -178,6 +177,7 @@ impl UnifiedRegistry {
     /// complete.
     async fn resolve_remote(
         &self,
+        repository: &Path,
         shown: &str,
         url: &str,
         selector: &Selector,
@@ -187,7 +187,7 @@ impl UnifiedRegistry {
         {
             return Ok(Some(commit));
         }
-        let output = self.run_git(None, &["ls-remote", "--", url], shown).await?;
+        let output = self.run_git(repository, &["ls-remote", "--", url], shown).await?;
         let listing = String::from_utf8_lossy(&output.stdout);
         match (select(&listing, selector), selector) {
             (Some(commit), _) => Ok(Some(commit)),
@@ -200,8 +200,7 @@ impl UnifiedRegistry {
         // Hexadecimal digits only, as the caller has checked, and so no option.
         let revision = format!("{short}^{{commit}}");
         let selector = Selector::Committish(short.into());
-        let output =
-            self.run_git(Some(repository), &["rev-parse", "--verify", "--quiet", &revision], shown).await;
+        let output = self.run_git(repository, &["rev-parse", "--verify", "--quiet", &revision], shown).await;
         let output = output.map_err(|_| not_found(shown, &selector))?;
         let commit = Commit::parse(String::from_utf8_lossy(&output.stdout).trim());
         Ok(commit.ok_or_else(|| not_found(shown, &selector))?)
@@ -214,14 +213,12 @@ impl UnifiedRegistry {
         shown: &str,
     ) -> Result<Manifest, RegistryError> {
         let object = format!("{}:package.json", commit.0);
-        let json =
-            self.run_git(Some(repository), &["cat-file", "blob", &object], shown).await.map_err(|_| {
-                let message = format!("{shown}: the repository has no package.json at its top");
-                RegistryError::new("ENOENT", ErrorCategory::NotFound, message)
-            })?;
+        let json = self.run_git(repository, &["cat-file", "blob", &object], shown).await.map_err(|_| {
+            let message = format!("{shown}: the repository has no package.json at its top");
+            RegistryError::new("ENOENT", ErrorCategory::NotFound, message)
+        })?;
         let arguments = ["ls-tree", "--name-only", "-z", &commit.0];
-        let listing =
-            self.run_git(Some(repository), &arguments, shown).await.map_err(|failure| *failure.error)?;
+        let listing = self.run_git(repository, &arguments, shown).await.map_err(|failure| *failure.error)?;
         let has = |name: &[u8]| listing.stdout.split(|byte| *byte == 0).any(|entry| entry == name);
         let beside = Beside { binding_gyp: has(b"binding.gyp") };
         SourcePackage { json: &json.stdout, beside, paths: &[] }.manifest(&format!("{shown}: package.json"))
@@ -229,7 +226,7 @@ impl UnifiedRegistry {
 
     pub(super) async fn run_git(
         &self,
-        repository: Option<&Path>,
+        repository: &Path,
         arguments: &[&str],
         shown: &str,
     ) -> Result<Output, Failure> {
@@ -239,15 +236,15 @@ impl UnifiedRegistry {
     /// [`UnifiedRegistry::run_git`] with more of an environment.
     pub(super) async fn run_git_with(
         &self,
-        repository: Option<&Path>,
+        repository: &Path,
         arguments: &[&str],
         shown: &str,
         environment: &[(&str, &str)],
     ) -> Result<Output, Failure> {
         let mut command = Command::new("git");
-        if let Some(repository) = repository {
-            command.arg("--git-dir").arg(repository);
-        }
+        // Never without: git would look for a repository where utoo was started, and do what its configuration says, be it
+        // one that lies there as files of a project (`HEAD`, `config`, `objects`, `refs`).
+        command.arg("--git-dir").arg(repository);
         command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"]);
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
         for variable in FOREIGN_GIT_VARIABLES {
