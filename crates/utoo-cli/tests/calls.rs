@@ -104,8 +104,10 @@ impl Case {
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
-                    while let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let found = self.attempt(*number, (&template, &expected));
+                    loop {
+                        let turn = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(number) = numbers.get(turn) else { break };
+                        let found = self.attempt((turn, *number), (&template, &expected));
                         wrong.lock().unwrap().extend(found);
                     }
                 });
@@ -115,9 +117,11 @@ impl Case {
         assert!(wrong.is_empty(), "{} of {} calls: {wrong:#?}", numbers.len(), calls.len());
     }
 
-    fn attempt(&self, number: usize, (old, new): (&Files, &Files)) -> Vec<String> {
-        let extent = if number.is_multiple_of(2) { Extent::Once } else { Extent::Onwards };
-        let failure = Failure::ALL[number % Failure::ALL.len()];
+    fn attempt(&self, (turn, number): (usize, usize), (old, new): (&Files, &Files)) -> Vec<String> {
+        // By turns, not by numbers: of those, a stride would meet the same few failures.
+        let extent =
+            if (turn / Failure::ALL.len()).is_multiple_of(2) { Extent::Once } else { Extent::Onwards };
+        let failure = Failure::ALL[turn % Failure::ALL.len()];
         let place = self.prepared(&number.to_string());
         let trace = place.with_extension("trace");
         let plan = FaultPlan::fail(&place, number, failure, extent).traced(&trace);

@@ -223,6 +223,23 @@ impl Dir {
         }
     }
 
+    /// Whether this very directory has the name `name` in `above`, which it may have lost meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES` and the like.
+    pub fn is_named(&self, above: &Self, name: impl AsRef<Path>) -> Result<bool> {
+        let name = name.as_ref();
+        let named = above
+            .pass(Call::Look, name)
+            .and_then(|()| statat(&above.fd, name, AtFlags::SYMLINK_NOFOLLOW))
+            .map(Some)
+            .or_else(|error| if error == Errno::NOENT { Ok(None) } else { Err(error) })
+            .map_err(|error| above.error("look at", name, error))?;
+        let own = fs::fstat(&self.fd).map_err(|error| self.error("look at", Path::new(""), error))?;
+        Ok(named.is_some_and(|named| (named.st_dev, named.st_ino) == (own.st_dev, own.st_ino)))
+    }
+
     /// The bytes of the file `name`; `None` where nothing has that name.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 //! Names and targets are checked again here: a lockfile is input from outside.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,7 +82,12 @@ fn link_folder(project: &Dir, parent: &str, packages: Vec<Commands<'_>>) -> Resu
             Some(below) => dir.open_dir(below),
         }
     });
-    let Some(folder) = if_there(folder)? else { return Ok(()) };
+    let folder = match folder {
+        // Where a command is wanted, a folder that cannot be opened is not one that has none.
+        Err(error) if !packages.is_empty() && error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        opened => if_there(opened)?,
+    };
+    let Some(folder) = folder else { return Ok(()) };
     if folder.kind("node_modules")? != Some(EntryKind::Directory) {
         return Ok(());
     }
@@ -173,10 +179,12 @@ fn replace_link(bin: &Dir, name: &str, text: &str, there: bool) -> Result<()> {
     if bin.kind(name)? == Some(EntryKind::Directory) {
         return Ok(());
     }
-    let temporary = format!(".{name}.utoo");
-    bin.remove_file(&temporary)?;
-    bin.symlink(text, &temporary)?;
-    Ok(bin.rename(&temporary, bin, name)?)
+    // Not made of the command's name, which may be as long as a name can be. A command of this very name is made again by
+    // the next install.
+    const TEMPORARY: &str = ".utoo-link";
+    bin.remove_file(TEMPORARY)?;
+    bin.symlink(text, TEMPORARY)?;
+    Ok(bin.rename(TEMPORARY, bin, name)?)
 }
 
 /// Makes a command of a linked folder executable, in the folder itself, as npm does. Never outside of it: a link in

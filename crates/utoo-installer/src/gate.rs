@@ -100,7 +100,15 @@ pub(crate) struct Wanting {
 }
 
 impl Wanting {
-    pub(crate) fn find(job: &Job, made: &Made, tree: &Lockfile, policy: &Policy, own: &Own<'_>) -> Self {
+    /// # Errors
+    /// A package.json that cannot be read of a package whose scripts are told.
+    pub(crate) fn find(
+        job: &Job,
+        made: &Made,
+        tree: &Lockfile,
+        policy: &Policy,
+        own: &Own<'_>,
+    ) -> Result<Self> {
         let mut wanting = Self { runs: Vec::new(), skipped: Vec::new() };
         for (at, step) in job.plan.steps.iter().enumerate() {
             let Some(entry) = tree.get(&step.location).filter(|_| step.action.leaves_something()) else {
@@ -126,12 +134,12 @@ impl Wanting {
                 }
                 Verdict::Allow => {}
                 Verdict::Deny(SkipReason::Denied) if !fresh => {}
-                Verdict::Deny(reason) => wanting.skipped.push(skipped(own.project, location, entry, reason)),
+                Verdict::Deny(reason) => wanting.skipped.push(skipped(own.project, location, entry, reason)?),
             }
         }
         wanting.runs.sort();
         wanting.runs.dedup();
-        wanting
+        Ok(wanting)
     }
 }
 
@@ -152,11 +160,11 @@ impl Own<'_> {
     }
 }
 
-fn skipped(project: &Path, location: &Arc<str>, entry: &Entry, reason: SkipReason) -> SkippedScript {
-    SkippedScript {
+fn skipped(project: &Path, location: &Arc<str>, entry: &Entry, reason: SkipReason) -> Result<SkippedScript> {
+    Ok(SkippedScript {
         location: location.clone(),
         package: label_of(location, entry),
         reason,
-        scripts: Package::read(project.join(&**location)).install_scripts(),
-    }
+        scripts: Package::read(project.join(&**location))?.install_scripts(),
+    })
 }

@@ -392,6 +392,8 @@ impl Prepared {
         sweep_temporary(options, &request.workspaces);
         let InstallRequest { tree, inert, scope, completion, workspaces, root_scripts, rebuild } = request;
         let mut selection = select(&tree, options.omit, &options.fitness, &inert)?;
+        // Before it is looked into: what is found there is there only as long as it is.
+        let seen = disk::if_there(project.open_dir("node_modules"))?;
         let mut disk = disk::read(&project, &tree)?;
         selection.limit(&scope, &tree, &disk.hidden);
         let mut ran = Ran::read(&project);
@@ -418,6 +420,7 @@ impl Prepared {
         let (end, ended) = oneshot::channel();
         let job = Job {
             project,
+            seen,
             tree,
             selection,
             disk,
@@ -567,6 +570,7 @@ fn finish(
         },
     );
     linked?;
+    check_modules(job)?;
     let started = Instant::now();
     debug_span!("write the hidden lockfile")
         .in_scope(|| record::write_hidden(&options.project, job, hidden))?;
@@ -576,6 +580,23 @@ fn finish(
         Cow::Borrowed(_) => None,
     };
     Ok((completed, record::folders(&job.selection)))
+}
+
+/// Whether every `node_modules` is still the one that was looked into, and the one in which things were placed: somebody may
+/// have removed it meanwhile, and what is about to be recorded is not there then.
+///
+/// # Errors
+///
+/// `ENOENT`, with the path of one that is gone.
+fn check_modules(job: &Job) -> Result<()> {
+    let seen = job.seen.iter().map(|modules| (&job.project, modules));
+    for (folder, modules) in seen.chain(job.places.modules()) {
+        if !modules.is_named(folder, "node_modules")? {
+            let gone = std::io::Error::new(std::io::ErrorKind::NotFound, "it was removed meanwhile");
+            return Err(InstallError::io("fill", modules.path(), gone));
+        }
+    }
+    Ok(())
 }
 
 /// Links the commands of what is there now, and removes the folders that removals left empty.

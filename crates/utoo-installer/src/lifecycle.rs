@@ -53,13 +53,22 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    /// Reads a folder. One without a package.json that reads has no scripts.
-    pub(crate) fn read(folder: PathBuf) -> Self {
-        let text = utoo_fs::read(folder.join("package.json")).unwrap_or_default();
+    /// Reads a folder. One without a package.json, or with one that is no JSON, has no scripts, as with npm.
+    ///
+    /// # Errors
+    /// A package.json that is there and cannot be read: what it says must not pass for nothing.
+    pub(crate) fn read(folder: PathBuf) -> Result<Self> {
+        let path = folder.join("package.json");
+        let text = match utoo_fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if is_absent(&error) => Vec::new(),
+            Err(error) => return Err(InstallError::io("read", path, error)),
+        };
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
         let package_json = serde_json::from_slice(text).unwrap_or_default();
-        let has_gyp = folder.join("binding.gyp").exists();
-        Self { folder, package_json, has_gyp, locked: Vec::new() }
+        let gyp = folder.join("binding.gyp");
+        let has_gyp = gyp.try_exists().map_err(|error| InstallError::io("look at", gyp, error))?;
+        Ok(Self { folder, package_json, has_gyp, locked: Vec::new() })
     }
 
     /// The command line of an event.
@@ -84,10 +93,18 @@ impl Package {
     }
 }
 
+fn is_absent(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | IsADirectory)
+}
+
 /// What installing the package in a folder would run: event and command line, in order. `node-gyp rebuild` where a
 /// binding.gyp implies it.
-pub fn install_scripts(folder: &Path) -> Vec<(String, String)> {
-    Package::read(folder.to_owned()).install_scripts()
+///
+/// # Errors
+/// A package.json that is there and cannot be read.
+pub fn install_scripts(folder: &Path) -> Result<Vec<(String, String)>> {
+    Ok(Package::read(folder.to_owned())?.install_scripts())
 }
 
 /// A dependency whose scripts are to run.
@@ -182,7 +199,7 @@ impl Lifecycle<'_> {
 
     /// One dependency's; gives how many ran.
     async fn package(&self, work: &Work) -> Result<usize> {
-        let package = Package { locked: work.locked.clone(), ..Package::read(work.folder.clone()) };
+        let package = Package { locked: work.locked.clone(), ..Package::read(work.folder.clone())? };
         let mut count = 0;
         for event in if work.is_linked { &FOLDER_EVENTS[..] } else { &DEPENDENCY_EVENTS } {
             count += usize::from(self.event(&package, event, self.dependency_output).await?);
@@ -192,7 +209,7 @@ impl Lifecycle<'_> {
 
     /// The scripts of workspaces, event by event.
     pub(crate) async fn workspaces(&mut self, folders: &[PathBuf]) -> Result<()> {
-        let packages: Vec<_> = folders.iter().cloned().map(Package::read).collect();
+        let packages = folders.iter().cloned().map(Package::read).collect::<Result<Vec<_>>>()?;
         for event in WORKSPACE_EVENTS {
             for package in &packages {
                 self.run += usize::from(self.event(package, event, self.output).await?);
@@ -206,7 +223,7 @@ impl Lifecycle<'_> {
         if scripts == RootScripts::None {
             return Ok(());
         }
-        let package = Package::read(folder.to_owned());
+        let package = Package::read(folder.to_owned())?;
         if changed {
             self.run += usize::from(self.event(&package, "dependencies", self.output).await?);
         }

@@ -33,6 +33,8 @@ use crate::{InstallError, Result};
 /// Everything that one install works on. It does not change while it runs.
 pub(crate) struct Job {
     pub(crate) project: Dir,
+    /// The `node_modules` that was looked into; none where there was none.
+    pub(crate) seen: Option<Dir>,
     pub(crate) tree: Lockfile,
     pub(crate) selection: Selection,
     pub(crate) disk: DiskState,

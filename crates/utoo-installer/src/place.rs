@@ -117,6 +117,11 @@ impl Places {
         Publisher { places: self, parents: FxHashMap::default() }
     }
 
+    /// Each `node_modules` in which things are placed, with the folder that holds it.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = (&Dir, &Dir)> {
+        self.sites.values().map(|site| (&site.folder, &site.modules))
+    }
+
     /// Removes the staging folders with what was moved into them.
     pub(crate) fn close(&self) -> Result<()> {
         use rayon::prelude::*;
@@ -208,7 +213,10 @@ impl Publisher<'_> {
         self.parents.retain(|path, _| path != location && !is_below(path, location));
         match parent.rename(name, &site.staging, &trash) {
             Ok(()) => Ok(Some(Cleared { trash })),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // Unless it is the staging folder that is gone.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && parent.kind(name)?.is_none() => {
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }

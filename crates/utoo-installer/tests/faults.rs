@@ -5,13 +5,15 @@
 //! or whole, and nobody claims more than is there; and the next install, undisturbed, ends with exactly the tree of the
 //! undisturbed one, and no litter.
 //!
-//! `UTOO_TEST_FAULTS=all` tries every call with every failure; without it, failures take turns.
+//! `UTOO_TEST_FAULTS=all` tries every call with every failure, `UTOO_TEST_FAULTS=2/5` the second fifth of the calls so;
+//! without it, failures take turns.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,8 +21,8 @@ use common::*;
 use serde_json::{Value, json};
 use utoo_fs::{Call, Extent, Failure, FaultPlan};
 use utoo_installer::{
-    Freshness, InstallRequest, Installer, InstallerOptions, LinkMode, StateInputs, is_up_to_date,
-    record_state,
+    Freshness, InstallRequest, Installer, InstallerOptions, LinkMode, Policy, ScriptGate, ScriptRunner,
+    ScriptSetup, StateInputs, is_up_to_date, record_state,
 };
 use utoo_lockfile::Lockfile;
 
@@ -32,6 +34,15 @@ struct Case {
     link_mode: LinkMode,
     /// A tree whose packages may be seen for a while.
     passing: Option<Value>,
+    scripts: Scripts,
+}
+
+/// Whether scripts run.
+#[derive(Clone, Copy, PartialEq)]
+enum Scripts {
+    None,
+    /// Those of the project, of its workspace and of every package.
+    All,
 }
 
 enum Before {
@@ -93,6 +104,10 @@ fn second_tree(registry: &Registry) -> Value {
 impl Case {
     fn project(&self) -> Project {
         let project = Project { registry: self.registry.clone(), ..Project::in_memory() };
+        if self.scripts == Scripts::All {
+            project.write("package.json", &marking("root", "node_modules/.marks"));
+            project.write("ws/package.json", &marking("ws", "../node_modules/.marks"));
+        }
         match &self.before {
             Before::Nothing => {}
             Before::Store => {
@@ -106,12 +121,25 @@ impl Case {
 
     /// An install with its record, as the command line does it.
     fn run(&self, project: &Project, tree: &Value) -> Result<(), String> {
-        let options = InstallerOptions { link_mode: self.link_mode, ..project.options() };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        self.run_with(project, tree, self.scripts)
+    }
+
+    fn run_with(&self, project: &Project, tree: &Value, scripts: Scripts) -> Result<(), String> {
+        let mut options = InstallerOptions { link_mode: self.link_mode, ..project.options() };
+        let mut workspaces = Vec::new();
+        if scripts == Scripts::All {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let environment = [("PATH".into(), path)].into_iter().collect();
+            let setup = ScriptSetup { environment, init_cwd: project.root(), ..ScriptSetup::default() };
+            options.scripts = Some(ScriptRunner::new(setup));
+            options.policy = Arc::new(Policy { gate: ScriptGate::Open, ..Policy::default() });
+            workspaces.push("ws".into());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let run = async {
-            let lock = lockfile(tree.clone());
+            let request = InstallRequest { workspaces, ..InstallRequest::new(lockfile(tree.clone())) };
             let installer = Installer::new(options, self.registry.clone());
-            let installed = installer.install(InstallRequest::new(lock)).await?;
+            let installed = installer.install(request).await?;
             record_state(&project.root(), &inputs(tree, installed.folders))
         };
         runtime.block_on(run).map_err(|error| error.to_string())
@@ -120,10 +148,15 @@ impl Case {
     /// Lets each call fail, and each kind of call.
     fn try_each(&self) {
         let mut trial = self.trial();
-        let all = std::env::var_os("UTOO_TEST_FAULTS").is_some();
-        for number in 1..=trial.calls.len() {
+        let wanted = std::env::var("UTOO_TEST_FAULTS").ok();
+        let part = wanted.as_deref().and_then(|text| text.split_once('/'));
+        let part = part.and_then(|(at, of)| Some((at.parse::<usize>().ok()?, of.parse::<usize>().ok()?)));
+        let (first, last) = part.map_or((0, trial.calls.len()), |(at, of)| {
+            (trial.calls.len() * (at - 1) / of, trial.calls.len() * at / of)
+        });
+        for number in first + 1..=last {
             for (turn, extent) in [Extent::Once, Extent::Onwards].into_iter().enumerate() {
-                let turns = if all { 0..Failure::ALL.len() } else { 0..1 };
+                let turns = if wanted.is_some() { 0..Failure::ALL.len() } else { 0..1 };
                 for at in turns {
                     let failure = Failure::ALL[(number * 3 + turn * 5 + at) % Failure::ALL.len()];
                     trial.attempt(&|folder| FaultPlan::fail(folder, number, failure, extent));
@@ -143,7 +176,7 @@ impl Case {
         let calls = counting.calls();
         drop(counting);
         let expected = Expected { before: self.packages_before(), after: self.outcome(&undisturbed) };
-        Trial { case: self, calls, expected, struck: BTreeSet::new(), wrong: Vec::new() }
+        Trial { case: self, calls, expected, may_vanish: false, struck: BTreeSet::new(), wrong: Vec::new() }
     }
 
     fn is_fresh(&self, project: &Project) -> bool {
@@ -155,7 +188,7 @@ impl Case {
         let mut all = vec![self.packages_of_before()];
         if let Some(tree) = &self.passing {
             let project = Project { registry: self.registry.clone(), ..Project::in_memory() };
-            self.run(&project, tree).unwrap();
+            self.run_with(&project, tree, Scripts::None).unwrap();
             all.push(packages(&everything(&project.modules()), tree));
         }
         all
@@ -182,7 +215,10 @@ impl Case {
         let packages = packages(&modules, &known);
         let hidden = modules.get(".package-lock.json").map(|text| Lockfile::parse(text, "hidden").unwrap());
         let is_honest = hidden.is_none_or(|hidden| {
-            hidden.packages.iter().all(|(location, entry)| {
+            hidden.packages.iter().filter(|(_, entry)| !entry.link).all(|(location, entry)| {
+                if !location.starts_with("node_modules/") {
+                    return true;
+                }
                 let version = format!(r#""version":"{}""#, entry.version.as_deref().unwrap());
                 let found = packages.get(&**location).and_then(|files| files.get("/package.json"));
                 found.is_some_and(|text| text.contains(&version))
@@ -198,6 +234,8 @@ struct Trial<'a> {
     /// Those of an undisturbed run.
     calls: Vec<(Call, PathBuf)>,
     expected: Expected,
+    /// Whether it is no call that fails.
+    may_vanish: bool,
     /// The kinds of calls that failed.
     struck: BTreeSet<Call>,
     wrong: Vec<String>,
@@ -223,6 +261,13 @@ impl Trial<'_> {
         assert!(wrong.is_empty(), "{} of {} calls: {shown:#?}", wrong.len(), calls.len());
     }
 
+    /// Lets a folder go away before each call.
+    fn try_vanishing(&mut self, victim: &str) {
+        for number in 1..=self.calls.len() {
+            self.attempt(&|folder| FaultPlan::vanish(folder, number, &folder.join(victim)));
+        }
+    }
+
     /// One install with a failure, and another one without.
     fn attempt(&mut self, plan: &dyn Fn(&Path) -> FaultPlan) {
         let (case, expected) = (self.case, &self.expected);
@@ -238,6 +283,8 @@ impl Trial<'_> {
         let (is_done, ended) = (difference(&now.modules, &expected.after.modules), now.wrong_with(expected));
         wrong.extend(ended);
         match &result {
+            // What goes away behind the last look at it goes unseen, until the next install.
+            Ok(()) if self.may_vanish => {}
             Ok(()) => wrong.extend(is_done.iter().map(|difference| format!("it succeeds, but {difference}"))),
             Err(error) => {
                 let place = project.folder.path().file_name().unwrap().to_str().unwrap();
@@ -253,7 +300,9 @@ impl Trial<'_> {
             Ok(()) => {
                 let repaired = case.outcome(&project);
                 wrong.extend(difference(&repaired.modules, &expected.after.modules));
-                wrong.extend(difference(&repaired.cache, &expected.after.cache));
+                // A cache that is gone lacks what no later install needed.
+                let cache = difference(&repaired.cache, &expected.after.cache).filter(|_| !self.may_vanish);
+                wrong.extend(cache);
                 wrong.extend(
                     (!case.is_fresh(&project)).then(|| "a third install finds something to do".to_owned()),
                 );
@@ -325,13 +374,18 @@ const FOLDER: &str = "a folder";
 
 /// Every file with its mode and text, every folder and every link; of utoo's own record only that it is there.
 fn everything(root: &Path) -> BTreeMap<String, String> {
+    // What a failed install had begun to unpack is removed by whoever held the store last, which may be after its end.
+    let is_going = |path: &Path| path.starts_with(root.join("store/v1/tmp"));
     let mut all = BTreeMap::new();
     let mut open = vec![root.to_owned()];
     while let Some(folder) = open.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for path in entries.map(|entry| entry.unwrap().path()) {
             let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-            let kind = path.symlink_metadata().unwrap().file_type();
+            let kind = match path.symlink_metadata() {
+                Err(_) if is_going(&path) => continue,
+                found => found.unwrap_or_else(|error| panic!("{}: {error}", path.display())).file_type(),
+            };
             let text = if kind.is_symlink() {
                 format!("-> {}", std::fs::read_link(&path).unwrap().display())
             } else if kind.is_dir() {
@@ -340,8 +394,12 @@ fn everything(root: &Path) -> BTreeMap<String, String> {
             } else if name == ".utoo-state" {
                 String::new()
             } else {
-                let text = std::fs::read(&path).unwrap();
-                let mark = if mode(&path) & 0o111 == 0 { "" } else { "executable: " };
+                let found = std::fs::read(&path).and_then(|text| Ok((text, path.metadata()?)));
+                let (text, metadata) = match found {
+                    Err(_) if is_going(&path) => continue,
+                    found => found.unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+                };
+                let mark = if metadata.permissions().mode() & 0o111 == 0 { "" } else { "executable: " };
                 let text = if text.len() < 4000 { text } else { format!("{} bytes", text.len()).into() };
                 format!("{mark}{}", String::from_utf8_lossy(&text))
             };
@@ -351,9 +409,18 @@ fn everything(root: &Path) -> BTreeMap<String, String> {
     all
 }
 
+/// A package.json whose scripts say in a file, once for each, that they ran.
+fn marking(name: &str, marks: &str) -> String {
+    let line = format!(
+        "grep -qs {name}:$npm_lifecycle_event {marks} || echo {name}:$npm_lifecycle_event >> {marks}"
+    );
+    json!({"name": name, "version": "1.0.0", "scripts": {"postinstall": line, "preinstall": line}})
+        .to_string()
+}
+
 fn case(before: Before, registry: Arc<Registry>, link_mode: LinkMode) -> Case {
     let tree = second_tree(&registry);
-    Case { registry, before, tree, link_mode, passing: None }
+    Case { registry, before, tree, link_mode, passing: None, scripts: Scripts::None }
 }
 
 #[test]
@@ -379,6 +446,48 @@ fn a_change_of_versions_survives_every_failure() {
     let registry = Arc::<Registry>::default();
     let before = Before::Tree(first_tree(&registry));
     case(before, registry, LinkMode::Auto).try_each();
+}
+
+/// Whoever's package.json cannot be read has no scripts only if it is not there: each has run in the end, or it is said.
+#[test]
+fn scripts_survive_every_failure() {
+    let registry = Arc::<Registry>::default();
+    let files = |name| [("package.json", marking(name, "marks")), ("index.js", "x".to_owned())];
+    let package = |name| {
+        let files = files(name);
+        let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        with(registry.add(name, "1.0.0", tarball(&files)), json!({"hasInstallScript": true}))
+    };
+    let tree = json!({
+        "node_modules/one": package("one"),
+        "node_modules/two": with(package("two"), json!({"dependencies": {"one": "1"}})),
+        "ws": {"version": "1.0.0"},
+        "node_modules/ws": {"resolved": "ws", "link": true},
+    });
+    let passing = Some(tree.clone());
+    let (link_mode, scripts) = (LinkMode::Auto, Scripts::All);
+    let case = Case { registry, before: Before::Nothing, tree, link_mode, passing, scripts };
+    case.try_each();
+}
+
+/// `rm -rf node_modules` in another terminal, or the cache is cleaned.
+#[test]
+fn folders_that_vanish_meanwhile_are_made_again() {
+    let registry = Arc::<Registry>::default();
+    let tree = || Before::Tree(first_tree(&registry));
+    for (victim, before) in [
+        ("project/node_modules", Before::Nothing),
+        ("project/node_modules", Before::Store),
+        ("project/node_modules", tree()),
+        ("project/node_modules/.utoo-staging", tree()),
+        ("cache", Before::Nothing),
+    ] {
+        let case = case(before, registry.clone(), LinkMode::Auto);
+        let mut trial = case.trial();
+        trial.may_vanish = true;
+        trial.try_vanishing(victim);
+        trial.end();
+    }
 }
 
 /// The set of an optional package is on its way, and partly there, when it shows that the package cannot be had.
@@ -414,6 +523,7 @@ fn an_optional_package_that_cannot_be_had_survives_every_failure() {
         tree: tree.clone(),
         link_mode: LinkMode::Auto,
         passing: passing.clone(),
+        scripts: Scripts::None,
     };
     case(Before::Nothing).try_each();
     case(Before::Tree(before)).try_each();

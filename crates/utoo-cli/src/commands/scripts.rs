@@ -72,16 +72,16 @@ pub(super) fn ignored(context: &Context) -> CliResult<Done> {
 }
 
 impl Scripted {
-    fn new(context: &Context, policy: &Policy, location: &Arc<str>, entry: &Entry) -> Self {
+    fn new(context: &Context, policy: &Policy, location: &Arc<str>, entry: &Entry) -> CliResult<Self> {
         let name = entry.package_name(location);
-        Self {
+        Ok(Self {
             location: location.clone(),
             label: format!("{name}@{}", entry.version.as_deref().unwrap_or("?")),
             version: entry.version.clone(),
             target: policy.script_target(location, entry),
             verdict: policy.verdict(location, entry),
-            scripts: install_scripts(&context.root().join(&**location)),
-        }
+            scripts: install_scripts(&context.root().join(&**location))?,
+        })
     }
 
     fn is_pending(&self) -> bool {
@@ -110,7 +110,7 @@ fn scripted(context: &Context, root: &Package) -> CliResult<Vec<Scripted>> {
     let wanting = tree.packages.iter().filter(|(location, entry)| {
         entry.has_install_script && !entry.link && !location.is_empty() && !own(location)
     });
-    Ok(wanting.map(|(location, entry)| Scripted::new(context, &policy, location, entry)).collect())
+    wanting.map(|(location, entry)| Scripted::new(context, &policy, location, entry)).collect()
 }
 
 /// Whether a version is one that a spec of the command line names; one that nobody knows may be.
@@ -127,8 +127,10 @@ pub(super) fn fits(spec: &Spec, version: Option<&str>) -> bool {
 pub(super) fn installed_tree(context: &Context) -> CliResult<Lockfile> {
     for name in ["node_modules/.package-lock.json", "npm-shrinkwrap.json", "package-lock.json"] {
         let path = context.root().join(name);
-        if let Ok(text) = utoo_fs::read_to_string(&path) {
-            return Ok(Lockfile::parse(&text, &path)?);
+        match utoo_fs::read_to_string(&path) {
+            Ok(text) => return Ok(Lockfile::parse(&text, &path)?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(CliError::io("cannot read", &path, &error)),
         }
     }
     Err(CliError::new(Category::Precondition, "ENOTINSTALLED", "nothing is installed here")

@@ -123,3 +123,14 @@ fn errors_name_the_whole_path() {
     assert_eq!(error.to_string(), format!("could not open {}", temporary.path().join("absent").display()));
     assert_eq!(Dir::open(temporary.path().join("absent")).unwrap_err().code(), "ENOENT");
 }
+
+#[test]
+fn a_directory_that_was_removed_or_replaced_has_no_name() {
+    let (temporary, dir) = root();
+    let inner = dir.ensure_dir("inner").unwrap();
+    assert!(inner.is_named(&dir, "inner").unwrap());
+    std_fs::rename(temporary.path().join("inner"), temporary.path().join("elsewhere")).unwrap();
+    assert!(!inner.is_named(&dir, "inner").unwrap() && inner.is_named(&dir, "elsewhere").unwrap());
+    dir.ensure_dir("inner").unwrap();
+    assert!(!inner.is_named(&dir, "inner").unwrap());
+}

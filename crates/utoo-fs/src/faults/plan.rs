@@ -27,11 +27,13 @@ pub enum Failure {
     Erofs,
     Exdev,
     Eintr,
+    Enametoolong,
+    Eloop,
 }
 
 impl Failure {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Eio,
         Self::Enospc,
         Self::Edquot,
@@ -40,6 +42,8 @@ impl Failure {
         Self::Erofs,
         Self::Exdev,
         Self::Eintr,
+        Self::Enametoolong,
+        Self::Eloop,
     ];
 
     fn errno(self) -> Errno {
@@ -52,6 +56,8 @@ impl Failure {
             Self::Erofs => Errno::ROFS,
             Self::Exdev => Errno::XDEV,
             Self::Eintr => Errno::INTR,
+            Self::Enametoolong => Errno::NAMETOOLONG,
+            Self::Eloop => Errno::LOOP,
         }
     }
 }
@@ -76,6 +82,8 @@ pub struct FaultPlan {
     extent: Extent,
     /// Where each call is written down, a line each.
     trace: Option<PathBuf>,
+    /// What goes away in place of a failure.
+    vanishing: Option<PathBuf>,
 }
 
 impl FaultPlan {
@@ -83,7 +91,13 @@ impl FaultPlan {
     pub fn fail(folder: &Path, nth: usize, failure: Failure, extent: Extent) -> Self {
         // Paths come as callers give them, and without links where a link was followed: so both have to be one.
         let below = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        Self { below, nth, only: None, failure, extent, trace: None }
+        Self { below, nth, only: None, failure, extent, trace: None, vanishing: None }
+    }
+
+    /// Removes another file or folder, with all that is in it, before the `nth` call (from 1) on a path below `folder`: what
+    /// somebody else does meanwhile. No call fails but those that miss it. Not for child processes.
+    pub fn vanish(folder: &Path, nth: usize, victim: &Path) -> Self {
+        Self { vanishing: Some(victim.to_owned()), ..Self::fail(folder, nth, Failure::Eio, Extent::Once) }
     }
 
     /// Lets none fail: for counting.
@@ -189,7 +203,21 @@ impl Live {
         }
         let mut struck = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
         struck.get_or_insert_with(|| (call, path.to_owned()));
-        Err(plan.failure.errno())
+        match &plan.vanishing {
+            Some(victim) => {
+                remove(victim);
+                Ok(())
+            }
+            None => Err(plan.failure.errno()),
+        }
+    }
+}
+
+/// Removes what others may still be filling.
+fn remove(victim: &Path) {
+    while victim.symlink_metadata().is_ok() {
+        // Whatever came in between is removed by the next turn.
+        let _ = std::fs::remove_dir_all(victim);
     }
 }
 
@@ -205,6 +233,9 @@ pub fn calls_of_trace(text: &str) -> Vec<(Call, PathBuf, bool)> {
 impl fmt::Display for FaultPlan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { nth, failure, extent, .. } = self;
+        if let Some(victim) = &self.vanishing {
+            return write!(formatter, "{} gone at call number {nth}", victim.display());
+        }
         match self.only {
             Some(call) => write!(formatter, "{call:?} number {nth}: {failure:?} {extent:?}"),
             None => write!(formatter, "call number {nth}: {failure:?} {extent:?}"),

@@ -51,3 +51,13 @@ fn a_child_reads_its_plan_from_one_variable_and_its_calls_from_a_trace() {
     assert_eq!(calls, expected);
     assert!(FaultPlan::parse("").is_none() && FaultPlan::parse("1|Enoway|Once|Any|/|").is_none());
 }
+
+#[test]
+fn what_vanishes_is_gone_before_the_call() {
+    let root = tempfile::tempdir().unwrap();
+    let victim = root.path().join("victim");
+    crate::create_dir_all(victim.join("a/b")).unwrap();
+    let armed = FaultPlan::vanish(root.path(), 2, &victim).arm();
+    write_atomic(root.path().join("file"), "").unwrap();
+    assert!(armed.struck().is_some() && !victim.exists() && root.path().join("file").exists());
+}

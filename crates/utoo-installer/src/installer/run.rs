@@ -32,7 +32,7 @@ impl<S: TarballSource> Installer<S> {
             workspaces: &rest.workspaces,
             runs_scripts: options.scripts.is_some(),
         };
-        let wanting = Wanting::find(&job, &made, tree, &options.policy, &own);
+        let wanting = Wanting::find(&job, &made, tree, &options.policy, &own)?;
         summary.scripts_skipped = wanting.skipped;
         if let Some(runner) = &options.scripts {
             let mut lifecycle = Lifecycle {

@@ -178,7 +178,8 @@ pub(crate) fn read(path: &Path) -> String {
 }
 
 pub(crate) fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    let found = std::fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    found.permissions().mode() & 0o7777
 }
 
 pub(crate) fn inode(path: &Path) -> u64 {
