@@ -1,7 +1,8 @@
 //! Everything that utoo itself writes: results, errors, warnings, progress.
 //!
 //! A person gets results on stdout and everything else on stderr. With `--json` stdout gets exactly one compact
-//! document, whose schema is `schema/output.schema.json`, and stderr nothing.
+//! document, whose schema is `schema/output.schema.json`, and stderr nothing. Whatever is said may hold what a registry or a
+//! package says: it is made harmless here, where it is written, and not by those who say it.
 
 mod document;
 mod progress;
@@ -21,7 +22,8 @@ use crate::error::CliError;
 pub(crate) use progress::{Phase, Progress};
 use spans::{Keep, Spans};
 use style::Style;
-pub(crate) use style::{bytes, duration, plural};
+pub(crate) use style::visible;
+pub(crate) use style::{bytes, duration, on_one_line, plural};
 
 /// What a command gives on success.
 #[derive(Debug, Default)]
@@ -133,7 +135,7 @@ impl Output {
     /// Text on stdout, for a person. Gives exit code 0.
     pub(crate) fn text(&self, text: &str) -> u8 {
         if !self.is_json() {
-            stdout(text);
+            stdout(&visible(text));
         }
         0
     }
@@ -141,14 +143,14 @@ impl Output {
     /// A line on stderr that is no error, not with `--quiet`.
     pub(crate) fn note(&self, line: &str) {
         if self.reader == Reader::Person {
-            stderr(line);
+            stderr(&visible(line));
         }
     }
 
     pub(crate) fn warn(&self, message: &str) {
         match self.reader {
             Reader::Person if self.loglevel >= LogLevel::Warn => {
-                stderr(&format!("{} {message}", self.style.warning("warning:")));
+                stderr(&format!("{} {}", self.style.warning("warning:"), visible(message)));
             }
             Reader::Program => {
                 if let Ok(mut warnings) = self.warnings.lock() {
@@ -217,7 +219,7 @@ impl Output {
             return 0;
         }
         if !done.text.is_empty() {
-            stdout(&done.text);
+            stdout(&visible(&done.text));
         }
         if !done.summary.is_empty() {
             self.note(&done.summary);
@@ -249,10 +251,10 @@ impl Output {
 
     fn show_timings(&self) {
         for (stage, took) in self.timings().unwrap_or_default() {
-            stderr(&format!("{:>10}  {stage}", duration(took)));
+            stderr(&format!("{:>10}  {}", duration(took), visible(&stage)));
         }
         for line in self.spans.iter().flat_map(|spans| spans.table()) {
-            stderr(&line);
+            stderr(&visible(&line));
         }
     }
 }

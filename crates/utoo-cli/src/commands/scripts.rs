@@ -12,7 +12,7 @@ use utoo_types::{Pin, ScriptChange, ScriptTarget, Spec, SpecContext, SpecKind, V
 
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
-use crate::output::{Done, plural};
+use crate::output::{Done, on_one_line, plural};
 use crate::project::{Package, workspaces};
 
 /// What is written about the packages that are meant.
@@ -274,7 +274,7 @@ pub(super) fn commands(scripts: &[(String, String)]) -> Value {
 pub(super) fn line(package: &str, scripts: &[(String, String)], why: &str) -> String {
     let scripts: Vec<String> = scripts.iter().map(|(event, command)| format!("{event}: {command}")).collect();
     let scripts = if scripts.is_empty() { String::new() } else { format!(" ({})", scripts.join("; ")) };
-    format!("{package}{scripts}: {why}")
+    on_one_line(&format!("{package}{scripts}: {why}"))
 }
 
 fn reason_of(verdict: Verdict) -> &'static str {
@@ -312,15 +312,26 @@ pub(super) fn word(reason: SkipReason) -> &'static str {
 
 /// The one command that allows all of these.
 pub(super) fn approve_command(names: &[&str]) -> String {
-    let mut unique: Vec<&str> = Vec::new();
-    for name in names {
-        if !unique.contains(name) {
+    let mut unique: Vec<String> = Vec::new();
+    for name in names.iter().map(|name| word_of_shell(name)) {
+        if !unique.contains(&name) {
             unique.push(name);
         }
     }
     match unique.len() {
         0..=8 => format!("utoo approve-scripts {}", unique.join(" ")),
         _ => format!("utoo approve-scripts --all ({})", plural(unique.len(), "package")),
+    }
+}
+
+/// A word that a shell takes as it is: the command is there to be copied, and an address may hold what a shell would run.
+fn word_of_shell(text: &str) -> String {
+    let is_plain = |c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '@' | '/' | '-' | '_' | '.' | ':' | '+' | '%' | ',' | '=')
+    };
+    match !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::style::visible_json;
 use crate::error::CliError;
 
 /// Version of the document: it grows when a member goes away or changes its meaning.
@@ -49,7 +50,7 @@ fn document(
     if let Some(spans) = &remarks.spans {
         document.insert("spans".to_owned(), spans.clone());
     }
-    Value::Object(document).to_string()
+    visible_json(Value::Object(document).to_string())
 }
 
 /// With microseconds as a fraction.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::style::{Style, duration};
+use super::style::{Style, duration, on_one_line, visible};
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,14 +90,19 @@ impl Progress {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if let View::Bar(bar) = &self.view {
             let total = self.total.load(Ordering::Relaxed).max(done);
-            bar.set_message(format!("{done}/{total} {what}"));
+            bar.set_message(format!("{done}/{total} {}", on_one_line(&visible(what))));
         }
     }
 
     /// A phase has ended after this long, having done so much.
     pub(crate) fn end(&self, phase: Phase, started: Instant, what: &str) {
         if let View::Lines = &self.view {
-            super::stderr(&format!("{}: {what} in {}", phase.label(), duration(started.elapsed())));
+            super::stderr(&format!(
+                "{}: {} in {}",
+                phase.label(),
+                visible(what),
+                duration(started.elapsed())
+            ));
         }
     }
 

@@ -1,5 +1,6 @@
 //! How lines look to a person.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -62,9 +63,41 @@ impl Style {
     }
 }
 
-/// Names, versions and messages come from registries: nothing in them may move a terminal's cursor.
-fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+/// Names, versions, scripts and messages come from registries: nothing in them may move a terminal's cursor, or show what
+/// is written in another order than it is read.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c| deceives(c) && !matches!(c, '\n' | '\t')) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c| if deceives(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect::<String>().into()
+}
+
+/// The same for what has to stay on its line: no break in it may begin what looks like a line of utoo's own.
+pub(crate) fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c == '\n' { '\u{23ce}' } else { c }).collect()
+}
+
+/// JSON whose texts hold nothing that a terminal would act on: with the escapes that every reader undoes.
+pub(super) fn visible_json(json: String) -> String {
+    if !json.contains(deceives) {
+        return json;
+    }
+    let mut shown = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match deceives(c) {
+            // None of them is beyond the first plane of Unicode.
+            true => _ = write!(shown, "\\u{:04x}", u32::from(c)),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Control characters, C1's among them, and those that turn the direction of writing around (CVE-2021-42574).
+fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `85 ms`, `1.24 s`, `3 min 5 s`.

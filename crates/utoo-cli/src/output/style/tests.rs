@@ -18,6 +18,23 @@ fn an_error_reads_from_what_to_why_to_who_to_what_now() {
 fn control_characters_do_not_reach_the_terminal() {
     let error = CliError::new(Category::Local, "E", "a\u{1b}[2Jb\u{7}\nE");
     assert_eq!(Style::Plain.error(&error), "error: a\u{fffd}[2Jb\u{fffd}\nE");
+    assert_eq!(visible("a\tb\nc é 中 👍🏽"), "a\tb\nc é 中 👍🏽");
+    assert_eq!(visible("\u{9b}2J\r\u{7f}\u{8}"), "\u{fffd}2J\u{fffd}\u{fffd}\u{fffd}");
+    assert_eq!(
+        visible("\u{202e}txt.sj\u{2066}"),
+        "\u{fffd}txt.sj\u{fffd}",
+        "no order but that of the letters"
+    );
+    assert_eq!(on_one_line("a\nto allow them:"), "a\u{23ce}to allow them:");
+}
+
+#[test]
+fn json_says_the_same_without_them() {
+    for text in ["\u{1b}[2J\u{9b}2J\u{7f}\u{85}\u{202e}\u{2069}", "é 中 👍🏽 \"\\"] {
+        let shown = visible_json(serde_json::json!({ "a": text }).to_string());
+        assert!(!shown.contains(deceives), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["a"], text);
+    }
 }
 
 #[test]
