@@ -289,3 +289,32 @@ fn a_signal_ends_scripts_with_all_that_they_started() {
     let lock = project.lock().unwrap();
     assert!(lock.contains("node_modules/hangs"), "{lock}");
 }
+
+/// A question needs the terminal without echo; whoever is asked must get it back with, however the question ends.
+#[test]
+fn a_signal_in_a_question_gives_the_terminal_back() {
+    let project = with_scripted();
+    done(&project, "install");
+    let asks = format!(
+        "sh -c 'echo $$ > pid; exec env --default-signal=INT,TERM {UTOO} approve-scripts'; echo $?; stty -a"
+    );
+    for (signal, code) in [("TERM", "143"), ("INT", "130"), ("HUP", "129")] {
+        let mut command = project.command(Path::new("script"));
+        command.args(["-qefc", &asks, "typescript"]).stdin(std::process::Stdio::piped());
+        let Ok(terminal) = project.start(&mut command) else { return };
+        let said = || project.read("typescript").unwrap_or_default();
+        while !said().contains("scripted@1.0.0 (postinstall") {
+            std::thread::yield_now();
+        }
+        let kill = format!("kill -{signal} $(cat pid)");
+        assert_eq!(project.run(Path::new("sh"), &["-c", &kill]).unwrap().code, Some(0));
+        let said = terminal.ended().unwrap().stdout;
+        assert!(said.contains("nothing was changed") && said.lines().any(|line| line == code), "{said}");
+        let settings = said.split_whitespace().map(|word| word.trim_end_matches(';'));
+        let settings: Vec<&str> =
+            settings.filter(|word| matches!(word.trim_start_matches('-'), "echo" | "icanon")).collect();
+        assert!(settings.len() >= 2 && settings.iter().all(|word| !word.starts_with('-')), "{settings:?}");
+        assert!(said.rfind("\u{1b}[?25h") >= said.rfind("\u{1b}[?25l"), "the cursor is hidden: {said:?}");
+        std::fs::remove_file(project.dir().join("typescript")).unwrap();
+    }
+}

@@ -2,9 +2,14 @@
 
 use std::io::IsTerminal;
 
+use utoo_installer::interruption;
+
 use super::{Decision, Scripted, line};
+use crate::commands;
 use crate::context::Context;
 use crate::error::{Category, CliError, CliResult};
+use crate::output::visible;
+use crate::script::script_failed;
 
 /// The packages that a person picks from those that wait for a review; `None` where nobody can be asked.
 pub(super) fn choose<'a>(
@@ -23,12 +28,38 @@ pub(super) fn choose<'a>(
         Decision::Approve => "Whose install scripts may run?",
         Decision::Deny => "Whose install scripts must never run?",
     };
-    let lines = pending.iter().map(|one| line(&one.label, &one.scripts, "not reviewed")).collect();
-    match inquire::MultiSelect::new(question, lines).raw_prompt() {
-        Ok(picked) => Ok(Some(picked.iter().map(|option| pending[option.index]).collect())),
+    let line = |one: &&Scripted| visible(&line(&one.label, &one.scripts, "not reviewed")).into_owned();
+    let lines = pending.iter().map(line).collect();
+    let prompt = move || {
+        let picked = inquire::MultiSelect::new(question, lines).raw_prompt()?;
+        Ok(picked.iter().map(|option| option.index).collect::<Vec<_>>())
+    };
+    match ask(prompt)? {
+        Ok(picked) => Ok(Some(picked.into_iter().map(|index| pending[index]).collect())),
         Err(inquire::InquireError::OperationCanceled | inquire::InquireError::OperationInterrupted) => {
             Err(CliError::new(Category::Script(130), "ECANCELED", "nothing was changed"))
         }
         Err(error) => Err(CliError::new(Category::Local, "EIO", "cannot ask").because_of(&error)),
     }
+}
+
+/// Asks on a thread of its own: a signal that ends this process finds the terminal as it was before, not as the question
+/// needs it (without echo, and without a cursor).
+fn ask<T: Send + 'static>(prompt: impl FnOnce() -> T + Send + 'static) -> CliResult<T> {
+    let (send, answer) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // Nobody waits any more after a signal.
+        let _ = send.send(prompt());
+    });
+    let asked = async {
+        tokio::select! {
+            Ok(answer) = answer => Ok(answer),
+            signal = interruption() => Err(signal.unwrap_or(1)),
+        }
+    };
+    commands::block_on(asked)?.map_err(|signal| {
+        let _ = crossterm::terminal::disable_raw_mode();
+        let _ = crossterm::execute!(std::io::stderr(), crossterm::cursor::Show);
+        CliError::new(script_failed(128 + signal), "ECANCELED", "nothing was changed")
+    })
 }
