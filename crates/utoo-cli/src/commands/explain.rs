@@ -51,6 +51,10 @@ impl Findings<'_> {
     }
 }
 
+/// So many dependents are told one above the other. Real ones are some ten; what somebody makes longer is a stack's and a
+/// screen's end.
+const DEEPEST: usize = 100;
+
 /// One place with the versions that were considered for the edges that lead there.
 struct Finding {
     place: usize,

@@ -8,13 +8,13 @@ use utoo_resolver::{
     DependencyEdge, EdgeProblem, Graph, Obstacle, Origin, Overriding, PlaceKind, Trial, TrialVerdict,
 };
 
-use super::Findings;
 use super::rules::Considered;
+use super::{DEEPEST, Findings};
 
 pub(super) fn packages(findings: &Findings<'_>) -> Value {
     let tree = Json { findings, graph: findings.graph };
     let places = findings.places.iter().map(|finding| {
-        let mut place = tree.place(finding.place, &mut BTreeSet::new());
+        let mut place = tree.place(finding.place, (&mut BTreeSet::new(), 0));
         let here = &findings.graph.places[finding.place];
         for mark in ["dev", "optional", "devOptional", "peer"] {
             place.insert(mark.to_owned(), here.marks.contains(&mark).into());
@@ -27,7 +27,7 @@ pub(super) fn packages(findings: &Findings<'_>) -> Value {
         place.insert("considered".to_owned(), considered.collect());
         Value::Object(place)
     });
-    let unmet = findings.unmet.iter().map(|&edge| tree.edge(edge, &mut BTreeSet::new()));
+    let unmet = findings.unmet.iter().map(|&edge| tree.edge(edge, (&mut BTreeSet::new(), 0)));
     json!({ "places": places.collect::<Value>(), "unmet": unmet.collect::<Value>() })
 }
 
@@ -37,8 +37,9 @@ struct Json<'a> {
 }
 
 impl Json<'_> {
-    /// A place with its dependents; those that were told already in the same answer only by name and place.
-    fn place(&self, index: usize, told: &mut BTreeSet<usize>) -> Map<String, Value> {
+    /// A place with its dependents; those that were told already in the same answer, or are [`DEEPEST`] dependents away, only
+    /// by name and place.
+    fn place(&self, index: usize, (told, depth): (&mut BTreeSet<usize>, usize)) -> Map<String, Value> {
         let place = &self.graph.places[index];
         let mut out = Map::new();
         if place.kind == PlaceKind::Project {
@@ -52,10 +53,10 @@ impl Json<'_> {
         out.insert("version".to_owned(), place.version.clone().into());
         out.insert("location".to_owned(), (&*place.location).into());
         out.insert("isWorkspace".to_owned(), self.is_workspace(index).into());
-        if !told.insert(index) {
+        if depth == DEEPEST || !told.insert(index) {
             return out;
         }
-        let dependents = place.edges_in.iter().map(|&edge| self.edge(edge, told));
+        let dependents = place.edges_in.iter().map(|&edge| self.edge(edge, (told, depth)));
         out.insert("dependents".to_owned(), dependents.collect());
         let links = self
             .graph
@@ -63,7 +64,8 @@ impl Json<'_> {
             .iter()
             .enumerate()
             .filter(|(_, link)| link.kind == PlaceKind::Link { target: Some(index) });
-        let links: Vec<Value> = links.map(|(link, _)| Value::Object(self.place(link, told))).collect();
+        let links: Vec<Value> =
+            links.map(|(link, _)| Value::Object(self.place(link, (told, depth + 1)))).collect();
         if !links.is_empty() {
             out.insert("linksIn".to_owned(), links.into());
         }
@@ -80,7 +82,7 @@ impl Json<'_> {
         }
     }
 
-    fn edge(&self, index: usize, told: &mut BTreeSet<usize>) -> Value {
+    fn edge(&self, index: usize, (told, depth): (&mut BTreeSet<usize>, usize)) -> Value {
         let edge = &self.graph.edges[index];
         let mut out = Map::new();
         out.insert("type".to_owned(), edge.kind.as_str().into());
@@ -100,7 +102,7 @@ impl Json<'_> {
             };
             out.insert("error".to_owned(), error.into());
         }
-        out.insert("from".to_owned(), Value::Object(self.place(edge.from, told)));
+        out.insert("from".to_owned(), Value::Object(self.place(edge.from, (told, depth + 1))));
         Value::Object(out)
     }
 

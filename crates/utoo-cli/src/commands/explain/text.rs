@@ -8,7 +8,7 @@ use utoo_resolver::{
 };
 
 use super::rules::{Considered, Judged, Rule};
-use super::{Finding, Findings};
+use super::{DEEPEST, Finding, Findings};
 
 /// So many versions of one rule stand in a line before the rest is a number.
 const VERSIONS: usize = 4;
@@ -48,7 +48,8 @@ fn one(text: &mut String, findings: &Findings<'_>, finding: &Finding) {
     }
 }
 
-/// Every edge that leads there, and those that lead to its dependent, up to the project; each place once.
+/// Every edge that leads there, and those that lead to its dependent, up to the project or to [`DEEPEST`]; each place
+/// once.
 fn dependents(
     text: &mut String,
     findings: &Findings<'_>,
@@ -58,6 +59,10 @@ fn dependents(
 ) {
     let graph = findings.graph;
     let indent = "  ".repeat(depth);
+    if depth > DEEPEST {
+        let _ = writeln!(text, "{indent}and so on");
+        return;
+    }
     for &index in &graph.places[place].edges_in {
         let edge = &graph.edges[index];
         let from = &graph.places[edge.from];

@@ -11,6 +11,9 @@ use utoo_types::{Spec, SpecKind, collate};
 
 use super::actual::{Actual, Edge, Place};
 
+/// So many levels are shown in any case. Real trees have some ten; what somebody makes deeper is a stack's end.
+const DEEPEST: usize = 500;
+
 /// What of the tree is wanted.
 pub(super) struct Selection {
     /// How many levels below the direct dependencies.
@@ -67,7 +70,7 @@ impl<'a> View<'a> {
                     other => other,
                 };
                 // A workspace is as good as a root: its own direct dependencies are shown.
-                let deepest = selection.depth.saturating_add(1);
+                let deepest = selection.depth.saturating_add(1).min(DEEPEST);
                 let within =
                     depth < deepest || (below.is_some_and(|(_, workspace)| workspace) && depth <= deepest);
                 let shown = is_wanted(actual, name, &what, &selection.wanted);
