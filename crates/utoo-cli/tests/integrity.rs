@@ -151,6 +151,24 @@ fn a_short_body_of_the_right_length_is_refused() {
     refused_and_then_repaired(&project, "install", "EINTEGRITY");
 }
 
+/// npm's code for it, the one that is no `E…`: the document that says it is held to its schema all the same.
+#[test]
+fn what_is_verified_and_no_tarball_is_named() {
+    let page: &[u8] = b"<html>Sign in to this network</html>";
+    let integrity = utoo_types::Integrity::of(utoo_types::Algorithm::Sha512, page).to_string();
+    let mut registry = registry();
+    registry
+        .publish(json!({"name": "page", "version": "1.0.0", "dist": {"integrity": integrity}}), &[])
+        .unwrap();
+    let project = TestProject::new(registry).unwrap();
+    project.write("package.json", r#"{"name": "app", "dependencies": {"page": "1.0.0"}}"#).unwrap();
+    let body = Fault::Body(page.into());
+    project.server().set_faults(FaultPlan::new().on("/page/-/*", Nth::Every, body));
+    let failed = document(&project, "install");
+    assert_eq!(failed["error"]["code"], "TAR_BAD_ARCHIVE", "{failed}");
+    assert!(project.tree().is_empty());
+}
+
 /// The project after an install, its lockfile changed by `edit`, store and node_modules gone, and other bytes served.
 fn tampered(edit: fn(&mut Value)) -> TestProject {
     let project = project();
