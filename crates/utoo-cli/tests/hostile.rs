@@ -471,3 +471,23 @@ fn a_global_install_replaces_nobodys_commands() {
     assert_eq!(names_below(&project.dir()), ["package.json"]);
     assert_eq!(utoo_with(&project, &["ls"]).code, Some(0));
 }
+
+/// `directories.bin` in place of `bin`: a folder of the package, or none.
+#[test]
+fn a_folder_of_commands_is_inside_of_its_package() {
+    let folders = ["..", "../..", "../left", "/", "/usr/bin", "a/../../..", "C:/", "..\\..", "\u{0}", "."];
+    for folder in folders {
+        let mut registry = common::registry();
+        let evil = json!({"name": "evil", "version": "1.0.0", "directories": {"bin": folder}});
+        registry.publish(evil, &[TarballFile::new("a/run.js", "#!/bin/sh\n")]).unwrap();
+        let project = project(registry, &json!({"evil": "1.0.0", "left": "1.0.0"}));
+        for words in ["install", "install --install-links", "rebuild"] {
+            ended(&utoo(&project, words));
+            let own = project.dir().join("node_modules/evil").canonicalize().unwrap();
+            for entry in std::fs::read_dir(project.dir().join("node_modules/.bin")).into_iter().flatten() {
+                let target = entry.unwrap().path().canonicalize().unwrap();
+                assert!(target.starts_with(&own), "{folder}: {}", target.display());
+            }
+        }
+    }
+}

@@ -133,6 +133,46 @@ async fn links_in_tarballs_are_dropped_and_never_written_through() {
     assert!(list.values().all(|text| !text.starts_with("->")));
 }
 
+/// The forms in which others were led through a link: absolute and relative targets, chains, with drives and backslashes,
+/// in place of a folder, with their target in an extended header.
+#[tokio::test]
+async fn links_of_any_form_lead_nowhere() {
+    for kind in [EntryType::Symlink, EntryType::Link] {
+        for target in
+            ["/", "../../..", ".", "b", "C:..\\..\\..", "C:/", "..\\..\\..", "package/../../../..", ""]
+        {
+            let (project, result) = unpack(|tar| {
+                append(tar, "package/package.json", "{}", 0o644);
+                append(tar, "package/folder/below", "kept", 0o644);
+                for name in
+                    ["package/a", "package/b", "package/folder", "package/c/d", "package\\e", "./package/f/"]
+                {
+                    append_raw(tar, name, target, kind, "");
+                }
+                append_raw(tar, "package/b", "a", kind, "");
+                let records = format!("{} linkpath={target}\n", target.len() + 13);
+                append_raw(tar, "package/pax", "", EntryType::XHeader, &records);
+                append_raw(tar, "package/g", "x", kind, "");
+                append_raw(tar, "././@LongLink", "", EntryType::GNULongLink, "../../../../victim\0");
+                append_raw(tar, "package/h", "x", kind, "");
+                for name in ["a", "b", "c/d", "g", "h"] {
+                    append(tar, &format!("package/{name}/victim"), "owned", 0o644);
+                }
+            })
+            .await;
+            let list = project.listing();
+            assert!(list.values().all(|text| !text.starts_with("->")), "{kind:?} {target}: {list:?}");
+            if result.is_ok() {
+                assert_eq!(
+                    (&*list["a/folder/below"], &*list["a/b/victim"]),
+                    ("kept", "owned"),
+                    "{kind:?} {target}"
+                );
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn names_that_lead_out_refuse_the_package_and_leave_nothing() {
     for name in ["package/../../../victim", "/etc/victim", "package/a/../../../victim", "../victim"] {
@@ -155,10 +195,23 @@ async fn modes_are_plain_or_executable_whatever_the_header_says() {
         append(tar, "package/setuid", "x", 0o6755);
         append(tar, "package/world", "x", 0o666);
         append(tar, "package/closed", "x", 0o000);
+        let mut header = tar::Header::new_ustar();
+        header.set_size(1);
+        header.set_mode(0o6755);
+        header.set_uid(12_345);
+        header.set_gid(12_345);
+        header.set_username("daemon").unwrap();
+        tar.append_data(&mut header, "package/foreign", &b"x"[..]).unwrap();
     })
     .await;
     result.unwrap();
-    for (name, expected) in [("package.json", 0o755), ("setuid", 0o755), ("world", 0o644), ("closed", 0o644)]
+    let owner = |path: &std::path::Path| {
+        let found = std::fs::metadata(path).unwrap();
+        (std::os::unix::fs::MetadataExt::uid(&found), std::os::unix::fs::MetadataExt::gid(&found))
+    };
+    assert_eq!(owner(&project.modules().join("a/foreign")), owner(&project.root()));
+    for (name, expected) in
+        [("package.json", 0o755), ("setuid", 0o755), ("world", 0o644), ("closed", 0o644), ("foreign", 0o755)]
     {
         assert_eq!(mode(&project.modules().join("a").join(name)), project.umasked(expected), "{name}");
     }

@@ -14,11 +14,6 @@ fn good() -> Reply {
     Reply::ok(document("a", &["1.0.0"]))
 }
 
-/// One answer after the other, the last one for ever.
-async fn sequence(answers: Vec<fn() -> Reply>) -> Server {
-    Server::start(move |_, nth| answers[nth.min(answers.len() - 1)]()).await
-}
-
 async fn error_of(server: &Server) -> RegistryError {
     packument(&Machine::new(&server.url).registry(), "a").await.unwrap_err()
 }
@@ -92,14 +87,27 @@ async fn attempts_end_and_the_error_counts_them() {
 
 #[tokio::test]
 async fn retry_after_is_respected_within_bounds() {
-    let server = sequence(vec![|| Reply::status(429, "").with("retry-after", "0"), good]).await;
-    assert_eq!(packument(&Machine::new(&server.url).registry(), "a").await.unwrap().len(), 1);
+    for (status, category) in [
+        (408, ErrorCategory::Transient),
+        (420, ErrorCategory::RateLimited),
+        (429, ErrorCategory::RateLimited),
+        (503, ErrorCategory::Transient),
+    ] {
+        let after = move |seconds: &'static str| {
+            Server::start(move |_, nth| match nth {
+                0 => Reply::status(status, "").with("retry-after", seconds),
+                _ => good(),
+            })
+        };
+        let server = after("0").await;
+        assert_eq!(packument(&Machine::new(&server.url).registry(), "a").await.unwrap().len(), 1, "{status}");
 
-    let server = sequence(vec![|| Reply::status(429, "").with("retry-after", "3600"), good]).await;
-    let error = error_of(&server).await;
-    assert_eq!((error.code, error.category), ("E429", ErrorCategory::RateLimited));
-    assert!(error.hint.unwrap().contains("3600 seconds"));
-    assert_eq!(server.count(), 1);
+        let server = after("3600").await;
+        let error = error_of(&server).await;
+        assert_eq!((error.code, error.category), (&*format!("E{status}"), category));
+        assert!(error.hint.unwrap().contains("3600 seconds"));
+        assert_eq!(server.count(), 1);
+    }
 }
 
 #[tokio::test]

@@ -231,3 +231,6 @@ fn directories_of<'a>(paths: &[&'a str]) -> Vec<&'a str> {
 fn mode_of(executable: bool) -> FileMode {
     if executable { FileMode::Executable } else { FileMode::Plain }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,6 +73,7 @@ fn links_are_left_out_and_modes_are_kept() {
     let script = folder.path().join("run.sh");
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     symlink("/etc", folder.path().join("etc")).unwrap();
+    symlink("/etc/passwd", folder.path().join("passwd")).unwrap();
     symlink("run.sh", folder.path().join("run")).unwrap();
     let packed = pack_folder(folder.path(), 1000).unwrap();
     assert_eq!(paths(&packed), ["package/package.json", "package/run.sh"]);
