@@ -252,8 +252,17 @@ impl Inner {
 
     /// A word on each registry that would be asked with the user's credentials, and is not.
     fn warn_of_withheld(&mut self) {
-        let registries = self.scopes.values().chain([&self.registry]);
-        let withheld: Vec<_> = registries.filter_map(|url| self.withheld_on_the_way(url)).collect();
+        let scopes = self.scopes.iter().map(|(scope, url)| (format!("{scope}:registry"), url));
+        let registries = scopes.chain([("registry".to_owned(), &self.registry)]);
+        let withheld = registries.filter_map(|(key, url)| {
+            let mut withheld = self.withheld_on_the_way(url)?;
+            if withheld.origin == Origin::Default {
+                // It is the registry's own line that says so.
+                withheld.origin = self.sources.find(&key)?.setting.origin.clone();
+            }
+            Some(withheld)
+        });
+        let withheld: Vec<_> = withheld.collect();
         for one in withheld {
             let warning = Warning { message: one.message(), origin: one.origin };
             if !self.warnings.contains(&warning) {

@@ -149,6 +149,7 @@ fn the_users_credentials_do_not_travel_where_the_project_could_read_along() {
         let withheld = config.withheld_for(&url).unwrap();
         assert!(withheld.message().contains(key), "{}", withheld.message());
         assert_eq!(config.warnings().len(), 1, "{project}: {:?}", config.warnings());
+        assert!(config.warnings()[0].to_string().contains(".npmrc:"), "{}", config.warnings()[0]);
         assert!(!format!("{withheld:?}{:?}", config.warnings()).contains("hunter2"));
     }
 }
