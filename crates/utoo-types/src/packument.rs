@@ -17,6 +17,7 @@ mod candidate;
 mod date;
 mod format;
 mod json;
+mod quick;
 mod writer;
 
 pub use builder::PackumentBuilder;

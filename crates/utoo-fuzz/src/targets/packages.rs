@@ -88,7 +88,13 @@ pub(super) fn store_index(bytes: &[u8]) {
 
 /// Whatever simd-json and serde_json both call JSON has the same versions in both.
 pub(super) fn packument(bytes: &[u8]) {
-    let Ok(packument) = Packument::from_json(bytes.to_vec()) else { return };
+    let read = Packument::from_json(bytes.to_vec()).ok();
+    // What has a space in front is read by the general reader, whoever reads the document as it is.
+    let general = Packument::from_json([b" ", bytes].concat()).ok();
+    if !bytes.starts_with(b"\xef\xbb\xbf") {
+        assert_eq!(read.as_ref().map(Packument::as_bytes), general.as_ref().map(Packument::as_bytes));
+    }
+    let Some(packument) = read else { return };
     visit(&packument);
     let again = Packument::from_bytes(packument.as_bytes().clone());
     let again = again.unwrap_or_else(|error| panic!("its own form does not read back: {error}"));

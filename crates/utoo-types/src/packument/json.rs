@@ -9,7 +9,7 @@ use simd_json::{Buffers, ErrorType, INPUT_PADDING, Node, StaticNode, Tape};
 
 use super::format::{BAD_TIME, NO_TIME};
 use super::writer::{DistFields, Heap, Place, VersionFields, Writer};
-use super::{Packument, PackumentError, date};
+use super::{Packument, PackumentError, date, quick};
 use crate::manifest::normalize::{IMPOSSIBLE_ENGINE, Passed};
 
 /// Documents beyond this are refused; the largest real ones are below 100 MB.
@@ -90,6 +90,13 @@ impl PackumentParser {
     }
 
     fn parse_utf8(&mut self, buffer: &mut [u8], len: usize) -> Result<Packument, Failure> {
+        if let Some(read) = quick::read(&buffer[..len], &mut self.heap) {
+            return read.map_err(Failure::Other);
+        }
+        self.parse_any(buffer, len)
+    }
+
+    fn parse_any(&mut self, buffer: &mut [u8], len: usize) -> Result<Packument, Failure> {
         let mut tape = std::mem::replace(&mut self.tape, Tape::null()).reset();
         let parsed = simd_json::fill_tape_padded(buffer, len, &mut self.buffers, &mut tape);
         let result = match parsed {
@@ -425,33 +432,66 @@ impl<'j> Reader<'_, 'j> {
     }
 }
 
+/// What a member of a version is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    /// Plain, optional or peer dependencies, by number.
+    Dependencies(usize),
+    Passed(Passed),
+    /// The other name of `bundleDependencies`.
+    Bundled,
+    Dist,
+    Deprecated,
+    HasInstallScript,
+    HasShrinkwrap,
+    Scripts,
+    /// Nothing here.
+    Other,
+}
+
+impl Field {
+    pub(super) fn of(key: &str) -> Self {
+        match key {
+            "dependencies" => Self::Dependencies(0),
+            "optionalDependencies" => Self::Dependencies(1),
+            "peerDependencies" => Self::Dependencies(2),
+            "name" => Self::Passed(Passed::Name),
+            "version" => Self::Passed(Passed::Version),
+            "engines" => Self::Passed(Passed::Engines),
+            "os" => Self::Passed(Passed::Os),
+            "cpu" => Self::Passed(Passed::Cpu),
+            "libc" => Self::Passed(Passed::Libc),
+            "bin" => Self::Passed(Passed::Bin),
+            "funding" => Self::Passed(Passed::Funding),
+            "license" => Self::Passed(Passed::License),
+            "peerDependenciesMeta" => Self::Passed(Passed::PeerMeta),
+            "bundleDependencies" => Self::Passed(Passed::Bundle),
+            "acceptDependencies" => Self::Passed(Passed::Accept),
+            "workspaces" => Self::Passed(Passed::Workspaces),
+            "bundledDependencies" => Self::Bundled,
+            "dist" => Self::Dist,
+            "deprecated" => Self::Deprecated,
+            "hasInstallScript" => Self::HasInstallScript,
+            "_hasShrinkwrap" => Self::HasShrinkwrap,
+            "scripts" => Self::Scripts,
+            _ => Self::Other,
+        }
+    }
+}
+
 fn slots(nodes: Nodes<'_, '_>, at: usize) -> Slots {
     let mut slots = Slots::default();
     for (key, value) in members(nodes, at) {
-        let slot = match key {
-            "dependencies" => &mut slots.dependencies[0],
-            "optionalDependencies" => &mut slots.dependencies[1],
-            "peerDependencies" => &mut slots.dependencies[2],
-            "name" => &mut slots.passed[Passed::Name as usize],
-            "version" => &mut slots.passed[Passed::Version as usize],
-            "engines" => &mut slots.passed[Passed::Engines as usize],
-            "os" => &mut slots.passed[Passed::Os as usize],
-            "cpu" => &mut slots.passed[Passed::Cpu as usize],
-            "libc" => &mut slots.passed[Passed::Libc as usize],
-            "bin" => &mut slots.passed[Passed::Bin as usize],
-            "funding" => &mut slots.passed[Passed::Funding as usize],
-            "license" => &mut slots.passed[Passed::License as usize],
-            "peerDependenciesMeta" => &mut slots.passed[Passed::PeerMeta as usize],
-            "bundleDependencies" => &mut slots.passed[Passed::Bundle as usize],
-            "acceptDependencies" => &mut slots.passed[Passed::Accept as usize],
-            "workspaces" => &mut slots.passed[Passed::Workspaces as usize],
-            "bundledDependencies" => &mut slots.bundled,
-            "dist" => &mut slots.dist,
-            "deprecated" => &mut slots.deprecated,
-            "hasInstallScript" => &mut slots.has_install_script,
-            "_hasShrinkwrap" => &mut slots.has_shrinkwrap,
-            "scripts" => &mut slots.scripts,
-            _ => continue,
+        let slot = match Field::of(key) {
+            Field::Dependencies(kind) => &mut slots.dependencies[kind],
+            Field::Passed(field) => &mut slots.passed[field as usize],
+            Field::Bundled => &mut slots.bundled,
+            Field::Dist => &mut slots.dist,
+            Field::Deprecated => &mut slots.deprecated,
+            Field::HasInstallScript => &mut slots.has_install_script,
+            Field::HasShrinkwrap => &mut slots.has_shrinkwrap,
+            Field::Scripts => &mut slots.scripts,
+            Field::Other => continue,
         };
         *slot = value;
     }
