@@ -194,6 +194,7 @@ fn set_workspace_edge(tree: &mut Tree, root: NodeId, name: crate::tree::Name, wa
     match tree.edge_out(root, name) {
         Some(id) => {
             let edge = tree.edge_mut(id);
+            edge.name = name;
             edge.kind = EdgeKind::Workspace;
             edge.declared = want;
             edge.want = want;

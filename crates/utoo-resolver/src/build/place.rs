@@ -285,9 +285,9 @@ impl Builder<'_> {
         let package = self.tree.package_of(placed);
         let needs = |name: Name| package.declared.iter().any(|declared| declared.name == name);
         let mut out = Vec::new();
-        for (&name, &id) in &self.tree.node(old).edges_out {
+        for &id in self.tree.node(old).edges_out.values() {
             if let Some(to) = self.tree.edge(id).to
-                && !needs(name)
+                && !needs(self.tree.edge(id).name)
             {
                 let set = self.tree.gather_dep_set([to], |tree, edge| tree.edge(edge).to != Some(to));
                 out.extend(set);

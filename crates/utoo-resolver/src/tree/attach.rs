@@ -20,10 +20,12 @@ impl Tree {
                 Some(edge) if self.edge(edge).kind == EdgeKind::Workspace => {}
                 Some(id) => {
                     // A name in two blocks stands where the later one has it.
+                    let key = self.interner.folded(declared.name);
                     let edges = &mut self.node_mut(node).edges_out;
-                    edges.shift_remove(&declared.name);
-                    edges.insert(declared.name, id);
+                    edges.shift_remove(&key);
+                    edges.insert(key, id);
                     let edge = self.edge_mut(id);
+                    edge.name = declared.name;
                     edge.kind = declared.kind;
                     edge.declared = declared.want;
                     edge.want = declared.want;
@@ -82,9 +84,10 @@ impl Tree {
             error: None,
             peer_conflicted: false,
         });
-        self.node_mut(from).edges_out.insert(name, id);
+        let key = self.interner.folded(name);
+        self.node_mut(from).edges_out.insert(key, id);
         if self.is_live(from) {
-            self.edges_by_name.entry(self.interner.folded(name)).or_default().push(id);
+            self.edges_by_name.entry(key).or_default().push(id);
         }
         self.reload(id);
         id
@@ -98,13 +101,15 @@ impl Tree {
         }
         let package = self.interner.package(self.node(root).package);
         let dev = self.loads_dev(root);
+        let interner = &self.interner;
+        let is_meant = |declared: Name| declared == name || interner.fold_alike(declared, name);
         let declared = package
             .declared
             .iter()
             .rev()
-            .find(|declared| declared.name == name && (dev || declared.kind != EdgeKind::Dev))
+            .find(|declared| is_meant(declared.name) && (dev || declared.kind != EdgeKind::Dev))
             .copied()?;
-        Some(self.add_edge(root, name, declared.kind, (declared.want, declared.accept)))
+        Some(self.add_edge(root, declared.name, declared.kind, (declared.want, declared.accept)))
     }
 
     /// A copy of `source` without children, in which its peer sets are tried out.

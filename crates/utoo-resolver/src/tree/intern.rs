@@ -151,6 +151,8 @@ pub(crate) struct Interner {
     names: Vec<PackageName>,
     /// For each name the one that all names share which a case-insensitive disk cannot tell apart.
     folded: Vec<Name>,
+    /// Whether any name is not its own folded one.
+    capitals: bool,
     name_ids: FxHashMap<PackageName, Name>,
     wants: Vec<(Arc<str>, Want)>,
     want_ids: FxHashMap<Arc<str>, WantId>,
@@ -170,6 +172,7 @@ impl Interner {
         Self {
             names: Vec::new(),
             folded: Vec::new(),
+            capitals: false,
             name_ids: FxHashMap::default(),
             wants: Vec::new(),
             want_ids: FxHashMap::default(),
@@ -195,6 +198,7 @@ impl Interner {
         if text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
             let folded = PackageName::new_unchecked(text.to_lowercase());
             self.folded[id.0 as usize] = self.name(&folded);
+            self.capitals |= self.folded[id.0 as usize] != id;
         }
         id
     }
@@ -203,6 +207,11 @@ impl Interner {
     /// on many disks they do.
     pub(crate) fn folded(&self, name: Name) -> Name {
         self.folded[name.0 as usize]
+    }
+
+    /// Whether two names share one place. Where no name has a capital, as is the rule, this looks at nothing.
+    pub(crate) fn fold_alike(&self, a: Name, b: Name) -> bool {
+        self.capitals && self.folded(a) == self.folded(b)
     }
 
     pub(crate) fn find_name(&self, name: &str) -> Option<Name> {

@@ -110,6 +110,7 @@ pub(crate) struct Node {
     /// By folded name.
     pub(crate) children: Children,
     pub(crate) fs_children: Vec<NodeId>,
+    /// By folded name: of two dependencies whose names differ in case alone, npm knows the later.
     pub(crate) edges_out: EdgesOut,
     pub(crate) edges_in: Vec<EdgeId>,
     /// For links: the folder's node, once the link stands in the real tree.
@@ -397,13 +398,14 @@ impl Tree {
 
     /// The edge of this name, if the node has one.
     pub(crate) fn edge_out(&self, node: NodeId, name: Name) -> Option<EdgeId> {
-        self.node(node).edges_out.get(&name).copied()
+        self.node(node).edges_out.get(&self.interner.folded(name)).copied()
     }
 
     /// Gives the edge of this name another place in the order in which the node's edges are looked at.
     pub(crate) fn move_edge(&mut self, node: NodeId, name: Name, index: usize) {
+        let key = self.interner.folded(name);
         let edges = &mut self.node_mut(node).edges_out;
-        if let Some(from) = edges.get_index_of(&name) {
+        if let Some(from) = edges.get_index_of(&key) {
             edges.move_index(from, index);
         }
     }
