@@ -8,11 +8,14 @@ use utoo_types::{BundleDependencies, PackageName};
 
 use super::{Builder, Stop};
 use crate::cache::ManifestCache;
+use crate::error::ResolveError;
+use crate::options::Goal;
 use crate::registry::{Bundled, ManifestJob};
 use crate::tree::{NodeId, NodeKind};
 
 impl Builder<'_> {
-    /// Brings the bundled dependencies of `node` into the tree, before its edges are looked at.
+    /// Brings the bundled dependencies of `node` into the tree, before its edges are looked at. A tarball that cannot be had
+    /// fails the package once that is unpacked, which may do no harm; but where all that is wanted is the lockfile, at once.
     pub(super) fn load_bundle(&mut self, node: NodeId, cache: &ManifestCache) -> Result<(), Stop> {
         let package = self.tree.package_of(node);
         let bundles = package.manifest.bundle_dependencies != BundleDependencies::None;
@@ -33,10 +36,14 @@ impl Builder<'_> {
                 self.attach_bundle(node, &bundle);
                 Ok(())
             }
+            Some(Err(error)) if self.options.goal == Goal::Lockfile => {
+                // npm reads it before it knows who needs the package.
+                let chain = self.tree.dependents_of(node);
+                Err(ResolveError::Manifest { error: Box::new((*error).clone()), chain }.into())
+            }
             Some(Err(error)) => {
                 self.unbundled.insert(node);
-                self.tree.node_mut(node).failure = Some(error);
-                self.failures.push(node);
+                self.unread_bundles.push((node, error));
                 Ok(())
             }
             None => {

@@ -118,6 +118,8 @@ pub(crate) struct Builder<'o> {
     failures: Vec<NodeId>,
     /// Nodes whose bundled dependencies are in the tree.
     unbundled: FxHashSet<NodeId>,
+    /// Nodes whose tarballs could not be had when it was looked what they bundle.
+    unread_bundles: Vec<(NodeId, Arc<RegistryError>)>,
     pub(crate) shrinkwraps: Shrinkwraps,
     /// Nodes of an old lockfile that need their manifests before anything else can begin.
     to_inflate: Vec<NodeId>,
@@ -158,6 +160,7 @@ impl<'o> Builder<'o> {
             links: Vec::new(),
             failures: Vec::new(),
             unbundled: FxHashSet::default(),
+            unread_bundles: Vec::new(),
             shrinkwraps: Shrinkwraps::default(),
             to_inflate: Vec::new(),
             inflated: FxHashSet::default(),
@@ -237,7 +240,8 @@ impl<'o> Builder<'o> {
                 let edge = tree.edge(id);
                 !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
             });
-            let updated = tree.node(node).edges_out.keys().any(|&name| self.is_updated(name));
+            let updated =
+                tree.node(node).edges_out.values().any(|&id| self.is_updated(tree.edge(id).name));
             let needed = before.as_ref().is_none_or(|before| before.contains(&node))
                 && !tree.node(node).flags.extraneous;
             if (broken || updated) && needed && !tree.node(node).is_top() {
@@ -339,8 +343,6 @@ impl<'o> Builder<'o> {
             match edge.to {
                 Some(to) if self.tree.node(to).failure.is_some() || self.tree.in_shrinkwrap(to) => false,
                 None => edge.kind != EdgeKind::PeerOptional || self.explicit.contains(&id),
-                // Two dependencies of one node whose names differ in case alone: npm keeps the later.
-                Some(to) if self.tree.node(to).name != edge.name => self.tree.node(to).parent != Some(node),
                 Some(_) if edge.error.is_some() => true,
                 Some(to) if self.tree.is_workspace(to) => false,
                 Some(_) => self.explicit.contains(&id) || self.is_updated(edge.name),
@@ -471,6 +473,13 @@ impl<'o> Builder<'o> {
                 self.tree.node_mut(node).inert = true;
             }
             self.tree.remove(failed);
+        }
+        for (node, error) in std::mem::take(&mut self.unread_bundles) {
+            // An optional one stays in the lockfile as whatever cannot be unpacked does, without what it brings along.
+            if self.tree.is_live(node) && !self.tree.node(node).flags.optional {
+                self.tree.node_mut(node).failure = Some(error);
+                return Err(self.load_error(node));
+            }
         }
         // npm marks no node anew for an edge that found another node when its own was taken out.
         self.prune();
