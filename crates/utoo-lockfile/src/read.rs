@@ -210,13 +210,13 @@ fn read_field<'de, A: MapAccess<'de>>(entry: &mut Entry, field: Field, map: &mut
             set_text(entry, "version", map.next_value()?, |entry, version| entry.version = Some(version));
         }
         Field::Resolved => {
-            set_text(entry, "resolved", map.next_value()?, |entry, resolved| entry.resolved = Some(resolved));
+            set_truthy(entry, "resolved", map.next_value()?, |entry, resolved| entry.resolved = Some(resolved));
         }
         Field::Deprecated => {
             set_text(entry, "deprecated", map.next_value()?, |entry, notice| entry.deprecated = Some(notice));
         }
         Field::Integrity => {
-            set_text(entry, "integrity", map.next_value()?, |entry, text| set_integrity(entry, &text));
+            set_truthy(entry, "integrity", map.next_value()?, |entry, text| set_integrity(entry, &text));
         }
         Field::Flag(flag) => *flag(entry) = matches!(map.next_value()?, Any::Flag(true)),
         Field::Value(value) => *value(entry) = Some(map.next_value()?),
@@ -250,6 +250,19 @@ fn set_text(entry: &mut Entry, key: &str, value: Any, set: impl FnOnce(&mut Entr
         Any::Text(text) => set(entry, text),
         Any::Flag(flag) => _ = entry.extra.insert(key.to_owned(), Value::Bool(flag)),
         Any::Other(value) => _ = entry.extra.insert(key.to_owned(), value),
+    }
+}
+
+/// The same, but that npm forgets what JavaScript takes for false: npm 5 wrote `false` where it did not know.
+fn set_truthy(entry: &mut Entry, key: &str, value: Any, set: impl FnOnce(&mut Entry, Arc<str>)) {
+    let is_forgotten = match &value {
+        Any::Text(text) => text.is_empty(),
+        Any::Flag(flag) => !flag,
+        Any::Other(Value::Null) => true,
+        Any::Other(value) => value.as_f64() == Some(0.0),
+    };
+    if !is_forgotten {
+        set_text(entry, key, value, set);
     }
 }
 
