@@ -33,4 +33,4 @@ pub use location::{
     LocationError, LocationKind, ancestors, name_of_location, nested_location, parent_location,
     validate_location,
 };
-pub use lockfile::{Lockfile, Packages};
+pub use lockfile::{CURRENT_VERSION, Lockfile, Packages};

@@ -13,7 +13,7 @@ use crate::{Entry, Format, LockfileError, conflict, legacy, parent_location, rea
 pub type Packages = IndexMap<Arc<str>, Entry, FxBuildHasher>;
 
 /// What npm 11 writes where nothing asks for another version.
-pub(crate) const CURRENT_VERSION: u32 = 3;
+pub const CURRENT_VERSION: u32 = 3;
 
 /// A lockfile.
 #[derive(Debug, Clone, PartialEq)]

@@ -22,9 +22,12 @@ pub(crate) fn to_lockfile(
         None => Lockfile::default(),
     };
     lock.requires = true;
-    let name = manifest.name.as_str();
-    lock.name = Some(Arc::from(if name.is_empty() { project.folder_name.as_str() } else { name }));
-    lock.version = (!manifest.raw_version.is_empty()).then(|| Arc::clone(&manifest.raw_version));
+    // Of versions that are to come npm leaves the head alone.
+    if lock.lockfile_version <= utoo_lockfile::CURRENT_VERSION {
+        let name = manifest.name.as_str();
+        lock.name = Some(Arc::from(if name.is_empty() { project.folder_name.as_str() } else { name }));
+        lock.version = (!manifest.raw_version.is_empty()).then(|| Arc::clone(&manifest.raw_version));
+    }
     let root = Entry::from_folder(manifest, "", project.workspaces_field.as_ref());
     lock.packages.insert(Arc::from(""), root);
     let bundles = tree.has_bundles();

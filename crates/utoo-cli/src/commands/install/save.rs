@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::json;
 use utoo_config::{Config, SaveSettings};
-use utoo_lockfile::{Entry, Format, Lockfile, ancestors, nested_location};
+use utoo_lockfile::{CURRENT_VERSION, Entry, Format, Lockfile, ancestors, nested_location};
 use utoo_types::{DependencyKind, PackageJson, Range, SpecKind, Version};
 
 use super::inputs::Inputs;
@@ -155,6 +155,14 @@ pub(super) fn settle_document(
     let settings = context.config.lock();
     tree.format = Format::detect(&inputs.root.json.to_text());
     if let Some(version) = settings.lockfile_version {
+        if tree.lockfile_version > CURRENT_VERSION {
+            // The head of a later version was left alone; that of this one says what package.json does.
+            let manifest = inputs.root.json.manifest();
+            let folder = inputs.root.folder.file_name().unwrap_or_default().to_string_lossy();
+            let name = manifest.name.as_str();
+            tree.name = Some(if name.is_empty() { folder.into() } else { name.into() });
+            tree.version = (!manifest.raw_version.is_empty()).then(|| manifest.raw_version.clone());
+        }
         tree.lockfile_version = version;
     }
     // Of empty blocks npm keeps this one.
