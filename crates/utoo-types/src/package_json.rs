@@ -203,6 +203,11 @@ impl PackageJson {
         self.change(|memory| edit::save(memory, kind, name.as_str(), (spec, &keeps)));
     }
 
+    /// Has the file written again, though nothing in it changes: in npm's own layout.
+    pub fn write_again(&mut self) {
+        self.change(|_| ());
+    }
+
     /// Adds a dependency to what is bundled, as `npm install --save-bundle` does.
     pub fn bundle_dependency(&mut self, name: &PackageName) {
         self.change(|memory| edit::bundle(memory, name.as_str()));

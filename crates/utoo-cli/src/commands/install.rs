@@ -78,7 +78,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         }
         Command::Uninstall { names } => Edits::to_remove(&mut inputs, &targets, names),
         Command::Update { names } if context.config.save().save_said => {
-            Edits::to_raise(context, &mut inputs, &targets, names)?
+            Edits::to_raise(context, &mut inputs, names)?
         }
         _ => Edits::default(),
     };

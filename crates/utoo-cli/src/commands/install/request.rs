@@ -19,6 +19,8 @@ use crate::error::{Category, CliError, CliResult};
 #[derive(Default)]
 pub(super) struct Edits {
     pub(super) added: Vec<Added>,
+    /// Whether `added` are dependencies that were there, whose ranges follow an update.
+    pub(super) raised: bool,
     /// Names that were asked for, for the resolver to look at afresh.
     pub(super) requests: Vec<PackageName>,
     pub(super) removed: usize,
@@ -73,31 +75,27 @@ impl Edits {
         Ok(edits)
     }
 
-    /// Has the ranges in package.json of the project, or of the selected workspaces, follow the versions that an update
-    /// leads to: of these names, or all. Exact versions and what comes from no registry stay.
-    pub(super) fn to_raise(
-        context: &Context,
-        inputs: &mut Inputs,
-        targets: &Targets,
-        names: &[String],
-    ) -> CliResult<Self> {
-        let mut edits = Self::default();
-        for location in targets.locations() {
-            let Some(package) = inputs.package_at(location) else { continue };
-            for (name, text) in dependencies(package.json.manifest()) {
-                if !names.is_empty() && !names.iter().any(|meant| meant == name.as_str()) {
-                    continue;
-                }
+    /// Has the ranges in package.json of the project and of all workspaces follow the versions that an update leads to, of
+    /// these names or all: whichever workspaces the update is for, npm saves for everybody who depends on what it may have
+    /// moved, its own workspaces among them. Exact versions and what comes from no registry stay.
+    pub(super) fn to_raise(context: &Context, inputs: &mut Inputs, names: &[String]) -> CliResult<Self> {
+        let is_meant = |name: &PackageName| names.is_empty() || names.iter().any(|meant| meant == name.as_str());
+        let mut edits = Self { raised: true, ..Self::default() };
+        for location in std::iter::once("".into()).chain(inputs.workspace_locations()) {
+            let Some(package) = inputs.package_at(&location) else { continue };
+            for (name, text) in dependencies(package.json.manifest()).into_iter().filter(|it| is_meant(&it.0)) {
                 let spec = spec_in(context, &name, &text, &package.folder)?;
-                if can_be_raised(&spec) {
-                    edits.added.push(Added {
-                        location: Arc::clone(location),
-                        name,
-                        saved_to: None,
-                        is_workspace: false,
-                        spec,
-                    });
-                }
+                let location = Arc::clone(&location);
+                edits.added.push(Added { location, name, saved_to: None, is_workspace: false, spec });
+            }
+        }
+        let folder = inputs.root.folder.clone();
+        for workspace in &inputs.workspaces {
+            let name = &workspace.package.json.manifest().name;
+            if is_meant(name) {
+                let spec = spec_in(context, name, &format!("file:{}", workspace.location), &folder)?;
+                let (location, name) = ("".into(), name.clone());
+                edits.added.push(Added { location, name, saved_to: None, is_workspace: true, spec });
             }
         }
         Ok(edits)
@@ -204,7 +202,9 @@ fn dependencies(manifest: &Manifest) -> Vec<(PackageName, Arc<str>)> {
     lines.map(|(_, (name, spec))| (name.clone(), Arc::clone(spec))).collect()
 }
 
-fn can_be_raised(spec: &Spec) -> bool {
+/// Whether an update moves what the spec stands for, and the spec with it: where not, package.json is written again as it
+/// is.
+pub(super) fn can_be_raised(spec: &Spec) -> bool {
     match spec.kind() {
         SpecKind::Range(_) | SpecKind::Tag(_) => true,
         SpecKind::Alias(target) => can_be_raised(target),

@@ -8,7 +8,7 @@ use utoo_lockfile::{CURRENT_VERSION, Entry, Format, Lockfile, ancestors, nested_
 use utoo_types::{DependencyKind, PackageJson, Range, SpecKind, Version};
 
 use super::inputs::Inputs;
-use super::request::{Added, Edits, written};
+use super::request::{Added, Edits, can_be_raised, written};
 use crate::args::Command;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -23,9 +23,15 @@ pub(super) struct Saved {
 /// Gives each added dependency the spec that npm saves, now that its version is known, in package.json and in the
 /// lockfile's entry for that package.json.
 pub(super) fn settle_specs(context: &Context, inputs: &mut Inputs, edits: &Edits, tree: &mut Lockfile) {
-    for added in &edits.added {
+    let settled: Vec<&Added> =
+        edits.added.iter().filter(|added| !edits.raised || is_raised(tree, added)).collect();
+    for &added in &settled {
         let found = locked(tree, added);
         let Some(package) = inputs.package_at(&added.location) else { continue };
+        if edits.raised && !can_be_raised(&added.spec) {
+            package.json.write_again();
+            continue;
+        }
         let settings = context.config.save();
         let spec = match added.is_workspace {
             true => prefixed(version_of(found).as_ref(), settings),
@@ -38,12 +44,39 @@ pub(super) fn settle_specs(context: &Context, inputs: &mut Inputs, edits: &Edits
             !is_path && intersect(before, &spec)
         });
     }
-    for added in &edits.added {
+    for added in settled {
         let Some(package) = inputs.package_at(&added.location) else { continue };
         if let Some(entry) = tree.packages.get_mut(&added.location) {
             copy_dependencies(&package.json, entry);
         }
     }
+}
+
+/// Whether npm saves a range for what an update led to: for what stands in the project's own `node_modules`, unless
+/// somebody asks for just the version that is there.
+fn is_raised(tree: &Lockfile, added: &Added) -> bool {
+    let name = added.name.as_str();
+    let place = nested_location("", name);
+    let finds = |from: &str| {
+        let mut found = ancestors(from).map(|folder| nested_location(folder, name));
+        found.find(|at| tree.get(at).is_some()).is_some_and(|at| at == place)
+    };
+    let version = locked(tree, added).and_then(|entry| entry.version.as_deref());
+    let exact = version.and_then(|version| Range::parse(version).ok());
+    let is_exact = |spec: &str| {
+        exact.as_ref().is_some_and(|exact| Range::parse(spec).is_ok_and(|spec| spec.is_subset_of(exact)))
+    };
+    finds(&added.location)
+        && !tree.packages.iter().any(|(from, entry)| {
+            let blocks = [
+                &entry.dependencies,
+                &entry.dev_dependencies,
+                &entry.optional_dependencies,
+                &entry.peer_dependencies,
+            ];
+            let specs = blocks.into_iter().filter_map(|block| block.get(name));
+            specs.into_iter().any(|spec| is_exact(spec) && finds(from))
+        })
 }
 
 fn intersect(a: &str, b: &str) -> bool {
