@@ -220,6 +220,34 @@ fn ls_goes_by_overrides() {
     assert_eq!(document(&project, "ls")["error"]["code"], "EOVERRIDE");
 }
 
+/// As npm 11.19 shows it: an optional peer that is not there, and `required` of the first that is missing alone.
+#[test]
+fn ls_shows_what_is_missing() {
+    let project = project(
+        r#"{"name": "app", "version": "1.0.0", "dependencies": {"a": "1", "miss": "^1.0.0", "gone": "2"},
+            "peerDependencies": {"guest": "1"}, "peerDependenciesMeta": {"guest": {"optional": true}}}"#,
+    );
+    let manifest = r#"{"name": "a", "version": "1.0.0", "dependencies": {"deep": "3"}}"#;
+    project.write("node_modules/a/package.json", manifest).unwrap();
+    let text = utoo(&project, "ls --all").stdout.replace(&format!(" {}", project.dir().display()), "");
+    let expected = "app@1.0.0
+├─┬ a@1.0.0
+│ └── UNMET DEPENDENCY deep@3
+├── UNMET DEPENDENCY gone@2
+├── UNMET OPTIONAL DEPENDENCY guest@1
+└── UNMET DEPENDENCY miss@^1.0.0
+";
+    assert_eq!(text, expected);
+    let without = utoo(&project, "ls --omit=optional").stdout;
+    assert!(!without.contains("guest"), "{without}");
+    let tree = &document(&project, "ls --all")["error"]["details"]["tree"]["dependencies"];
+    let required = |entry: &serde_json::Value| (entry["required"].clone(), entry["missing"].clone());
+    assert_eq!(required(&tree["gone"]), (json!("2"), json!(true)));
+    assert_eq!(required(&tree["miss"]), (json!(null), json!(true)));
+    assert_eq!(required(&tree["a"]["dependencies"]["deep"]), (json!(null), json!(true)));
+    assert_eq!(tree["guest"], json!({}));
+}
+
 #[test]
 fn ls_follows_links_out_of_the_project() {
     let project = project(r#"{"name": "app", "version": "1.0.0", "dependencies": {"global": "^3.0.0"}}"#);

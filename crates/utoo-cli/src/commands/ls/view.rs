@@ -103,12 +103,9 @@ impl<'a> View<'a> {
         let folder = &actual.nodes[node].folder;
         let edges = actual.nodes[node].edges.iter().filter(|edge| is_selected(actual, node, edge, selection));
         let mut children: Vec<(&str, What<'_>)> = edges
-            .filter_map(|edge| match (edge.to, edge.kind) {
-                (Some(place), _) => {
-                    Some((&*edge.name, What::Found { place: &actual.places[place], deduped: false }))
-                }
-                (None, EdgeKind::PeerOptional) => None,
-                (None, _) => Some((&*edge.name, What::Missing(edge))),
+            .map(|edge| match edge.to {
+                Some(place) => (&*edge.name, What::Found { place: &actual.places[place], deduped: false }),
+                None => (&*edge.name, What::Missing(edge)),
             })
             .collect();
         let modules = folder.join("node_modules");
@@ -131,7 +128,7 @@ impl<'a> View<'a> {
 
     fn problem(&self, parent: usize, item: &Item<'_>) -> Option<String> {
         match &item.what {
-            What::Missing(edge) if edge.kind != EdgeKind::Optional => {
+            What::Missing(edge) if !edge.kind.is_optional() => {
                 Some(format!("missing: {}@{}, required by {}", edge.name, edge.spec, self.id_of(parent)))
             }
             What::Found { place, .. } if place.extraneous => {
@@ -218,7 +215,7 @@ impl<'a> View<'a> {
         match &item.what {
             What::Project => String::new(),
             What::Missing(edge) => {
-                let optional = if edge.kind == EdgeKind::Optional { "OPTIONAL " } else { "" };
+                let optional = if edge.kind.is_optional() { "OPTIONAL " } else { "" };
                 format!("UNMET {optional}DEPENDENCY {}@{}", edge.name, edge.spec)
             }
             What::Found { place, deduped } => {
@@ -285,13 +282,21 @@ impl<'a> View<'a> {
         }
     }
 
+    /// npm takes all that is missing for one place, and says only of what it meets first there what is required.
+    fn is_first_missing(&self, item: &Item<'_>) -> bool {
+        let first = self.items.iter().find(|item| matches!(item.what, What::Missing(_)));
+        first.is_some_and(|first| std::ptr::eq(first, item))
+    }
+
     fn entry(&self, parent: usize, item: &Item<'_>) -> Map<String, Value> {
         let mut entry = Map::new();
         match &item.what {
             What::Project => {}
-            What::Missing(edge) if edge.kind == EdgeKind::Optional => {}
+            What::Missing(edge) if edge.kind.is_optional() => {}
             What::Missing(edge) => {
-                entry.insert("required".to_owned(), (&*edge.spec).into());
+                if self.is_first_missing(item) {
+                    entry.insert("required".to_owned(), (&*edge.spec).into());
+                }
                 entry.insert("missing".to_owned(), true.into());
             }
             What::Found { place, deduped } => {
@@ -350,7 +355,8 @@ fn is_selected(actual: &Actual, node: usize, edge: &Edge, selection: &Selection)
     match edge.kind {
         EdgeKind::Dev => !selection.omit.dev,
         EdgeKind::Optional => !selection.omit.optional,
-        EdgeKind::Peer | EdgeKind::PeerOptional => !selection.omit.peer,
+        EdgeKind::Peer => !selection.omit.peer,
+        EdgeKind::PeerOptional => !selection.omit.peer && !selection.omit.optional,
         EdgeKind::Prod | EdgeKind::Workspace => true,
     }
 }
