@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
-use utoo_fs::{Dir, EntryKind, LinkMemory, LinkRoute};
+use utoo_fs::{Dir, EntryKind, FsError, LinkMemory, LinkRoute};
 use utoo_lockfile::{Lockfile, name_of_location, parent_location};
 
 use crate::disk::{if_there, open_base};
@@ -186,17 +186,34 @@ pub(crate) struct Publisher<'a> {
 }
 
 impl Publisher<'_> {
-    /// Moves a finished package to a location where nothing is.
+    /// Moves a finished package to a location where nothing is but, perhaps, what the tarball of a package around it brought
+    /// along there without saying so.
     pub(crate) fn place(&mut self, staged: &Staged, location: &str) -> Result<()> {
         let site = self.places.site(location)?;
-        let parent = self.parent(site, location)?;
-        Ok(site.staging.rename(&staged.0, parent, split(location).1)?)
+        self.instead_of_strays(location, |parent, name| site.staging.rename(&staged.0, parent, name))
     }
 
-    /// Makes a symbolic link at a location where nothing is.
+    /// Makes a symbolic link at such a location.
     pub(crate) fn link(&mut self, text: &str, location: &str) -> Result<()> {
+        self.instead_of_strays(location, |parent, name| parent.symlink(text, name))
+    }
+
+    fn instead_of_strays(
+        &mut self,
+        location: &str,
+        make: impl Fn(&Dir, &str) -> utoo_fs::Result<()>,
+    ) -> Result<()> {
         let site = self.places.site(location)?;
-        Ok(self.parent(site, location)?.symlink(text, split(location).1)?)
+        let name = split(location).1;
+        let made = make(self.parent(site, location)?, name);
+        let is_in_package = parent_location(location).is_some_and(|parent| parent != base_of(location));
+        match made {
+            Err(error) if is_in_package && is_in_the_way(&error) => {
+                self.clear(location)?;
+                Ok(make(self.parent(site, location)?, name)?)
+            }
+            made => Ok(made?),
+        }
     }
 
     /// Takes away what is at a location, and keeps what is below it and in `keep`: those are moved back with
@@ -244,6 +261,11 @@ impl Publisher<'_> {
             reason: "its folder could not be opened".into(),
         })
     }
+}
+
+fn is_in_the_way(error: &FsError) -> bool {
+    use std::io::ErrorKind;
+    matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory)
 }
 
 /// Where in the staging folder something went that was in the way.
