@@ -54,9 +54,17 @@ impl Package {
 }
 
 /// The folders that `workspaces` of a root means, sorted by path, each with a package.json.
+///
+/// # Errors
+/// `EWORKSPACESCONFIG` where `workspaces` is something else than a list, or an object with one.
 pub(crate) fn workspaces(root: &Package) -> CliResult<Vec<Package>> {
     let manifest = Value::Object(root.json.value().clone());
-    let Some(globs) = WorkspaceGlobs::from_manifest(&manifest) else { return Ok(Vec::new()) };
+    let Some(globs) = WorkspaceGlobs::from_manifest(&manifest) else {
+        return match manifest.get("workspaces") {
+            None => Ok(Vec::new()),
+            Some(_) => Err(bad_workspaces(root)),
+        };
+    };
     let mut folders = Vec::new();
     collect(&root.folder, &mut PathBuf::new(), &globs, &mut folders)?;
     folders.sort();
@@ -64,7 +72,7 @@ pub(crate) fn workspaces(root: &Package) -> CliResult<Vec<Package>> {
     packages.filter_map(Result::transpose).collect()
 }
 
-/// Walks the folders that a glob could still match, below `node_modules` and hidden ones never.
+/// Walks the folders that a glob could still match, below `node_modules` never.
 fn collect(
     root: &Path,
     relative: &mut PathBuf,
@@ -81,8 +89,7 @@ fn collect(
     for entry in entries {
         let entry = entry.map_err(|error| CliError::io("cannot list", &folder, &error))?;
         let name = entry.file_name();
-        let hidden = name.to_string_lossy().starts_with('.');
-        if hidden || name == "node_modules" || !entry.path().is_dir() {
+        if name == "node_modules" || !entry.path().is_dir() {
             continue;
         }
         relative.push(&name);
@@ -126,6 +133,13 @@ pub(crate) fn selected(config: &Config) -> CliResult<Vec<Package>> {
         }
     }
     Ok(chosen)
+}
+
+fn bad_workspaces(root: &Package) -> CliError {
+    let message =
+        "workspaces in package.json has to be a list of globs, or an object with such a list as packages";
+    let path = root.json.path().to_string_lossy().into_owned();
+    CliError::new(Category::Precondition, "EWORKSPACESCONFIG", message).detail("path", path)
 }
 
 fn no_workspaces(message: &str) -> CliError {

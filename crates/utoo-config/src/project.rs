@@ -1,5 +1,6 @@
 //! Which folder a command is about, as npm finds it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -43,13 +44,29 @@ fn workspaces_name(root: &Path, member: &Path) -> bool {
     member.strip_prefix(root).is_ok_and(|relative| globs.matches(relative))
 }
 
-/// The `workspaces` of a package.json: globs of folders, each of which can take back (`!`) what came before.
+/// The `workspaces` of a package.json: globs of folders, some of which take back (`!`) what others mean.
 #[derive(Clone, Debug)]
 pub struct WorkspaceGlobs {
-    /// Whether each adds or takes back, and what it matches.
-    globs: Vec<(bool, GlobMatcher)>,
-    /// The adding ones by the matchers of their parts; `None` from a `**` on.
-    parts: Vec<Vec<Option<GlobMatcher>>>,
+    wanted: Vec<Wanted>,
+    /// What no folder may match.
+    refused: Vec<GlobMatcher>,
+}
+
+/// A pattern that adds.
+#[derive(Clone, Debug)]
+struct Wanted {
+    glob: GlobMatcher,
+    /// Its parts, up to the first that stands for any number of folders.
+    parts: Vec<Part>,
+}
+
+/// What one folder on the way has to be called.
+#[derive(Clone, Debug)]
+struct Part {
+    /// `None` for `**`, and for braces that a slash may be in.
+    name: Option<GlobMatcher>,
+    /// Whether it is written with a dot in front: a star stands for no hidden folder.
+    hidden: bool,
 }
 
 impl WorkspaceGlobs {
@@ -62,15 +79,25 @@ impl WorkspaceGlobs {
         Some(Self::new(list.iter().filter_map(Value::as_str)))
     }
 
-    /// From the patterns themselves.
+    /// From the patterns themselves. As npm has it, a negation holds for all patterns before and behind it, but for one that
+    /// comes later and whose own text it matches: that takes the negation back altogether.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut all = Self { globs: Vec::new(), parts: Vec::new() };
-        for (wanted, body) in patterns.into_iter().map(body) {
-            let Some(glob) = matcher(body) else { continue };
-            all.globs.push((wanted, glob));
-            if wanted {
-                all.parts.push(parts(body));
+        let mut all = Self { wanted: Vec::new(), refused: Vec::new() };
+        for (adds, body) in patterns.into_iter().map(body) {
+            let Some(glob) = matcher(&body) else { continue };
+            if !adds {
+                all.refused.push(glob);
+                continue;
             }
+            let mut index = 0;
+            while index < all.refused.len() {
+                if all.refused[index].is_match(&body) {
+                    all.refused.remove(index);
+                }
+                // npm looks past the one that moves up.
+                index += 1;
+            }
+            all.wanted.push(Wanted { glob, parts: parts(&body) });
         }
         all
     }
@@ -78,11 +105,12 @@ impl WorkspaceGlobs {
     /// Whether a workspace can be below a folder, relative to the root: what need not be looked into is not.
     #[must_use]
     pub fn may_match_below(&self, relative: &Path) -> bool {
-        self.parts.iter().any(|parts| {
+        self.wanted.iter().any(|Wanted { parts, .. }| {
             for (index, component) in relative.iter().enumerate() {
                 match parts.get(index) {
-                    Some(Some(glob)) if glob.is_match(component) => {}
-                    Some(None) => return true,
+                    Some(part) if is_hidden(component) && !part.hidden => return false,
+                    Some(Part { name: Some(glob), .. }) if glob.is_match(component) => {}
+                    Some(Part { name: None, .. }) => return true,
                     _ => return false,
                 }
             }
@@ -98,34 +126,48 @@ impl WorkspaceGlobs {
         {
             return false;
         }
-        self.globs.iter().rev().find(|(_, glob)| glob.is_match(relative)).is_some_and(|(wanted, _)| *wanted)
+        self.wanted.iter().any(|wanted| wanted.glob.is_match(relative) && wanted.names_hidden(relative))
+            && !self.refused.iter().any(|glob| glob.is_match(relative))
     }
 }
 
+impl Wanted {
+    /// Whether every hidden folder on the way is written with its dot.
+    fn names_hidden(&self, relative: &Path) -> bool {
+        let is_named = |index| self.parts.get(index).is_some_and(|part: &Part| part.hidden);
+        relative.iter().enumerate().all(|(index, component)| !is_hidden(component) || is_named(index))
+    }
+}
+
+fn is_hidden(component: &OsStr) -> bool {
+    component.as_encoded_bytes().starts_with(b".")
+}
+
 /// Whether a pattern adds, and the glob itself. `!!x` is `x` again.
-fn body(pattern: &str) -> (bool, &str) {
+fn body(pattern: &str) -> (bool, String) {
     let body = pattern.trim_start_matches('!');
-    let wanted = (pattern.len() - body.len()).is_multiple_of(2);
-    (wanted, body.trim_start_matches("./").trim_matches('/'))
+    let adds = (pattern.len() - body.len()).is_multiple_of(2);
+    let body = body.replace('\\', "/");
+    (adds, body.trim_start_matches("./").trim_matches('/').to_owned())
 }
 
 fn matcher(glob: &str) -> Option<GlobMatcher> {
     Some(GlobBuilder::new(glob).literal_separator(true).build().ok()?.compile_matcher())
 }
 
-/// Matchers of a glob's parts. Braces may hold slashes, so from the first part with one anything goes.
-fn parts(glob: &str) -> Vec<Option<GlobMatcher>> {
-    let mut matchers = Vec::new();
+/// A glob's parts. Braces may hold slashes, so from the first part with one anything goes.
+fn parts(glob: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
     for part in glob.split('/') {
         let open = part.contains("**") || (part.contains('{') != part.contains('}'));
-        let matcher = if open { None } else { matcher(part) };
-        let ends = matcher.is_none();
-        matchers.push(matcher);
+        let name = if open { None } else { matcher(part) };
+        let ends = name.is_none();
+        parts.push(Part { name, hidden: part.starts_with('.') });
         if ends {
             break;
         }
     }
-    matchers
+    parts
 }
 
 #[cfg(test)]

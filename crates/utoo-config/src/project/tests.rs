@@ -45,7 +45,13 @@ fn globs_of_workspaces() {
     assert!(matches(&["./packages/a/"], "packages/a"));
     assert!(matches(&["/packages/a"], "packages/a"));
     assert!(!matches(&["packages/*", "!packages/a"], "packages/a"));
-    assert!(matches(&["!packages/a", "packages/*"], "packages/a"));
+    // What npm's map-workspaces says: a negation holds wherever it stands, unless a later pattern is one that it matches.
+    assert!(!matches(&["!packages/a", "packages/*"], "packages/a"));
+    assert!(matches(&["packages/*", "!packages/a", "packages/a"], "packages/a"));
+    assert!(matches(&["p/**", "!p/in/**", "p/in/z"], "p/in/y"));
+    assert!(matches(&["packages\\a"], "packages/a"));
+    assert!(matches(&[".hidden/*"], ".hidden/a"));
+    assert!(!matches(&["*/*"], ".hidden/a") && !matches(&["**"], "a/.hidden"));
     assert!(!matches(&["**"], "packages/a/node_modules/b"));
     assert!(matches(&["{apps,libs}/*"], "libs/x"));
     assert!(!matches(&["*"], ""));
@@ -72,5 +78,6 @@ fn only_folders_that_can_hold_workspaces_are_looked_into() {
     assert!(below(&["a/*/c"], "a/b"));
     assert!(!below(&["a/*/c", "!a/**"], "a/b/c"));
     assert!(below(&["{a/b,c}/*"], "a/b"));
+    assert!(below(&[".hidden/*"], ".hidden") && !below(&["*/*"], ".hidden") && !below(&["**"], ".hidden"));
     assert!(!below(&[], "a"));
 }
