@@ -45,6 +45,7 @@ pub(super) use inputs::{Inputs, Unsaved};
 pub(super) use node::version as node_version;
 use refresh::Refresh;
 use request::Edits;
+use save::Saving;
 pub(super) use request::relative;
 pub(super) use resolve::NPM;
 pub(super) use resolve::options as resolve_options;
@@ -92,6 +93,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let started = Instant::now();
     let mut lock = inputs.lock(context)?;
     let refresh = Refresh::asked(&context.command, &mut lock);
+    let saving = Saving::of(context, &refresh);
     let wanted = (targets.locations(), edits.requests.clone());
     let project = Project { before, ..inputs.to_project(context, lock, wanted)? };
     context.output.timed("read the lockfile", started.elapsed());
@@ -101,13 +103,13 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let mut tree = resolved.lockfile;
     registry.store_behind();
     save::settle_specs(context, &mut inputs, &edits, &mut tree);
-    save::settle_document(context, &inputs, project.lock.as_deref(), &mut tree);
+    save::settle_document(context, (&inputs, saving), project.lock.as_deref(), &mut tree);
     if dry {
         return Ok(summary::resolved_only(&tree, &registry, save::Saved::default(), &context.started));
     }
     let unfinished = Unfinished::read(context, inputs.lock_text.as_deref());
     if only_lock {
-        let (saved, text) = save::save(context, &inputs, &tree)?;
+        let (saved, text) = save::save(context, (&inputs, saving), &tree)?;
         if let Some(text) = text {
             unfinished.note(project.lock.as_deref(), &tree, &text);
         }
@@ -130,7 +132,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     drop(project);
     let built = fill(&installer, &policy, request, &progress).await?;
     // Before the scripts, as npm: what was resolved is not lost when one of them fails.
-    let (saved, _) = save::save(context, &inputs, built.tree())?;
+    let (saved, _) = save::save(context, (&inputs, saving), built.tree())?;
     unfinished.forget();
     let installed = installer.run_scripts(built).await?;
     let unsaved = match edits.is_empty() || context.config.save().save {
@@ -178,7 +180,7 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
     if let Some(lock) = &project.lock {
         refuse_drift(lock, &tree)?;
     }
-    save::settle_document(context, &inputs, project.lock.as_deref(), &mut tree);
+    save::settle_document(context, (&inputs, Saving::NotSaved), project.lock.as_deref(), &mut tree);
     let started = Instant::now();
     installer.clear().await?;
     context.output.timed("remove node_modules", started.elapsed());

@@ -79,11 +79,13 @@ impl Edits {
     /// these names or all: whichever workspaces the update is for, npm saves for everybody who depends on what it may have
     /// moved, its own workspaces among them. Exact versions and what comes from no registry stay.
     pub(super) fn to_raise(context: &Context, inputs: &mut Inputs, names: &[String]) -> CliResult<Self> {
-        let is_meant = |name: &PackageName| names.is_empty() || names.iter().any(|meant| meant == name.as_str());
+        let is_meant =
+            |name: &PackageName| names.is_empty() || names.iter().any(|meant| meant == name.as_str());
         let mut edits = Self { raised: true, ..Self::default() };
         for location in std::iter::once("".into()).chain(inputs.workspace_locations()) {
             let Some(package) = inputs.package_at(&location) else { continue };
-            for (name, text) in dependencies(package.json.manifest()).into_iter().filter(|it| is_meant(&it.0)) {
+            for (name, text) in dependencies(package.json.manifest()).into_iter().filter(|it| is_meant(&it.0))
+            {
                 let spec = spec_in(context, &name, &text, &package.folder)?;
                 let location = Arc::clone(&location);
                 edits.added.push(Added { location, name, saved_to: None, is_workspace: false, spec });

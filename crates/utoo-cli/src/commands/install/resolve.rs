@@ -174,6 +174,10 @@ fn platforms(config: &Config) -> Platforms {
     let mut platform = machine.clone();
     if let Some(os) = &settings.os {
         platform.os.clone_from(os);
+        if os != "linux" {
+            // No other system has a libc to choose.
+            platform.libc = None;
+        }
     }
     if let Some(cpu) = &settings.cpu {
         platform.cpu.clone_from(cpu);

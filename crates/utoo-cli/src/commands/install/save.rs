@@ -8,6 +8,7 @@ use utoo_lockfile::{CURRENT_VERSION, Entry, Format, Lockfile, ancestors, nested_
 use utoo_types::{DependencyKind, PackageJson, Range, SpecKind, Version};
 
 use super::inputs::Inputs;
+use super::refresh::Refresh;
 use super::request::{Added, Edits, can_be_raised, written};
 use crate::args::Command;
 use crate::context::Context;
@@ -142,11 +143,11 @@ fn prefixed(version: Option<&Version>, settings: &SaveSettings) -> String {
 /// Gives the text that the lockfile has then, too, if there is to be one.
 pub(super) fn save(
     context: &Context,
-    inputs: &Inputs,
+    (inputs, saving): (&Inputs, Saving),
     tree: &Lockfile,
 ) -> CliResult<(Saved, Option<String>)> {
     let (mut saved, mut written) = (Saved::default(), None);
-    if !writes_lock(context) {
+    if saving == Saving::NotSaved {
         return Ok((saved, written));
     }
     let packages = inputs.workspaces.iter().map(|workspace| &workspace.package);
@@ -167,12 +168,25 @@ pub(super) fn save(
     Ok((saved, written))
 }
 
-/// Whether this command saves what it resolved, if there is to be a lockfile at all.
-fn writes_lock(context: &Context) -> bool {
-    match &context.command {
-        Command::Ci => false,
-        Command::Update { .. } => true,
-        _ => context.config.save().save,
+/// Whether a command saves what it resolved, if there is to be a lockfile at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Saving {
+    /// package.json where it changed, and the lockfile.
+    Saved,
+    /// Neither.
+    NotSaved,
+}
+
+impl Saving {
+    /// What this command does. `dedupe` saves where there was something that it could do without.
+    pub(super) fn of(context: &Context, refresh: &Refresh) -> Self {
+        let saves = match &context.command {
+            Command::Ci => false,
+            Command::Dedupe => !refresh.names.is_empty(),
+            Command::Update { .. } => true,
+            _ => context.config.save().save,
+        };
+        if saves { Self::Saved } else { Self::NotSaved }
     }
 }
 
@@ -181,7 +195,7 @@ fn writes_lock(context: &Context) -> bool {
 /// before.
 pub(super) fn settle_document(
     context: &Context,
-    inputs: &Inputs,
+    (inputs, saving): (&Inputs, Saving),
     before: Option<&Lockfile>,
     tree: &mut Lockfile,
 ) {
@@ -197,6 +211,7 @@ pub(super) fn settle_document(
             tree.version = (!manifest.raw_version.is_empty()).then(|| manifest.raw_version.clone());
         }
         tree.lockfile_version = version;
+        tree.extra.remove("lockfileVersion");
     }
     // Of empty blocks npm keeps this one.
     let packages = inputs.workspaces.iter().map(|workspace| (&*workspace.location, &workspace.package));
@@ -206,7 +221,7 @@ pub(super) fn settle_document(
             entry.extra.insert(DependencyKind::Dev.key().to_owned(), json!({}));
         }
     }
-    if !settings.package_lock || !writes_lock(context) {
+    if !settings.package_lock || saving == Saving::NotSaved {
         tree.name = before.and_then(|lock| lock.name.clone());
         tree.version = before.and_then(|lock| lock.version.clone());
     }

@@ -4,6 +4,7 @@ use serde_json::json;
 use utoo_lockfile::Entry;
 
 use super::inputs::Inputs;
+use super::refresh::Refresh;
 use super::save;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -27,7 +28,8 @@ pub(crate) fn shrinkwrap(context: &Context) -> CliResult<Done> {
     };
     tree.name = Some(name.into());
     tree.version = (!manifest.raw_version.is_empty()).then(|| manifest.raw_version.clone());
-    save::settle_document(context, &inputs, before.as_ref(), &mut tree);
+    let saving = save::Saving::of(context, &Refresh::default());
+    save::settle_document(context, (&inputs, saving), before.as_ref(), &mut tree);
     let path = context.root().join(SHRINKWRAP);
     let packages = super::count(&tree);
     save::write(&path, &save::lockfile_text(context, &tree))?;
