@@ -27,7 +27,6 @@ struct Sides {
     has_ancestor: bool,
 }
 
-#[derive(PartialEq)]
 enum Part {
     Common,
     Ours,
@@ -36,23 +35,24 @@ enum Part {
 }
 
 impl Sides {
-    /// `None` where the markers are missing or do not follow each other as git writes them.
+    /// `None` where nothing marks our side. As for npm, a marker says whose the lines behind it are, whatever was before it:
+    /// of a conflict inside of a conflict, both of our sides are ours.
     fn split(text: &str) -> Option<Self> {
         let mut sides = Self::default();
         let mut part = Part::Common;
-        let mut conflicts = 0;
+        let mut is_marked = false;
         for line in text.split_inclusive('\n') {
             match (&part, line.as_bytes().get(..7)) {
-                (Part::Common, Some(b"<<<<<<<")) => part = Part::Ours,
-                (Part::Ours, Some(b"|||||||")) => {
+                (_, Some(b"<<<<<<<")) => {
+                    part = Part::Ours;
+                    is_marked = true;
+                }
+                (_, Some(b"|||||||")) => {
                     part = Part::Ancestor;
                     sides.has_ancestor = true;
                 }
-                (Part::Ours | Part::Ancestor, Some(b"=======")) => part = Part::Theirs,
-                (Part::Theirs, Some(b">>>>>>>")) => {
-                    part = Part::Common;
-                    conflicts += 1;
-                }
+                (_, Some(b"=======")) => part = Part::Theirs,
+                (_, Some(b">>>>>>>")) => part = Part::Common,
                 (Part::Common, _) => {
                     sides.ours.push_str(line);
                     sides.ancestor.push_str(line);
@@ -63,7 +63,7 @@ impl Sides {
                 (Part::Theirs, _) => sides.theirs.push_str(line),
             }
         }
-        (conflicts > 0 && part == Part::Common).then_some(sides)
+        is_marked.then_some(sides)
     }
 }
 

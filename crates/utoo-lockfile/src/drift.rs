@@ -12,6 +12,8 @@ pub enum Drift {
     Missing {
         /// Where it would be.
         location: Arc<str>,
+        /// What it is called there: the name in `node_modules`; of a folder, its package's.
+        name: Arc<str>,
         /// Its version; empty for a folder without one.
         version: Arc<str>,
     },
@@ -19,6 +21,8 @@ pub enum Drift {
     Invalid {
         /// Where it is.
         location: Arc<str>,
+        /// What it is called there.
+        name: Arc<str>,
         /// The lockfile's version.
         locked: Arc<str>,
         /// The version of the tree.
@@ -29,11 +33,8 @@ pub enum Drift {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { location, version } => {
-                write!(f, "Missing: {}@{version} from lock file", name_of_location(location))
-            }
-            Self::Invalid { location, locked, version } => {
-                let name = name_of_location(location);
+            Self::Missing { name, version, .. } => write!(f, "Missing: {name}@{version} from lock file"),
+            Self::Invalid { name, locked, version, .. } => {
                 write!(f, "Invalid: lock file's {name}@{locked} does not satisfy {name}@{version}")
             }
         }
@@ -51,13 +52,16 @@ pub fn drift(locked: &Lockfile, ideal: &Lockfile) -> Vec<Drift> {
 
 fn drift_at(locked: &Lockfile, ideal: &Lockfile, location: &Arc<str>, entry: &Entry) -> Option<Drift> {
     let (location, version) = (Arc::clone(location), version_of(ideal, entry));
-    let Some(before) = locked.get(&location) else { return Some(Drift::Missing { location, version }) };
-    let is_folder = entry.link || crate::parent_location(&location).is_none();
+    let is_linked_to = crate::parent_location(&location).is_none();
+    let name = if is_linked_to { entry.package_name(&location) } else { name_of_location(&location) };
+    let name = Arc::from(name);
+    let Some(before) = locked.get(&location) else { return Some(Drift::Missing { location, name, version }) };
+    let is_folder = entry.link || is_linked_to;
     let locked = version_of(locked, before);
     if is_folder || locked == version {
         return None;
     }
-    Some(Drift::Invalid { location, locked, version })
+    Some(Drift::Invalid { location, name, locked, version })
 }
 
 /// A link has the version of the folder that it points at.

@@ -29,7 +29,8 @@ pub struct Lockfile {
     pub requires: bool,
     /// The entries; the root is at `""`. The hidden lockfile has no root.
     pub packages: Packages,
-    /// Other fields of the document; npm keeps them.
+    /// Other fields of the document; npm keeps them. `lockfileVersion` is among them where it was no whole number, and is
+    /// written as it was.
     pub extra: Map<String, Value>,
     /// Indentation and newlines. Where a project's lockfile is written, npm takes those of package.json.
     pub format: Format,
@@ -82,7 +83,11 @@ impl Lockfile {
                 .map_err(|error| LockfileError::Location { path: display(path), error })?;
         }
         Ok(Self {
-            lockfile_version: modern.unwrap_or(CURRENT_VERSION),
+            lockfile_version: match modern {
+                Some(version) => version,
+                None if document.extra.contains_key(read::VERSION) => 1,
+                None => CURRENT_VERSION,
+            },
             name: document.name,
             version: document.version,
             requires: true,

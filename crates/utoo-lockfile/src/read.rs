@@ -36,6 +36,32 @@ impl Document {
     }
 }
 
+/// The key of the document's version, which is in `extra` where it is odd.
+pub(crate) const VERSION: &str = "lockfileVersion";
+
+impl Document {
+    /// npm compares whatever stands there as JavaScript compares it with a number, and writes it again as it was; what
+    /// counts as false is no version.
+    fn set_version(&mut self, value: Value) {
+        let number = match &value {
+            Value::Bool(true) => 1.0,
+            Value::String(text) if !text.is_empty() => text.trim().parse().unwrap_or(f64::NAN),
+            Value::Number(number) => number.as_f64().unwrap_or(f64::NAN),
+            Value::Array(_) | Value::Object(_) => f64::NAN,
+            Value::Null | Value::Bool(false) | Value::String(_) => return,
+        };
+        self.lockfile_version = value.as_u64().or(Some(match number {
+            number if number > 3.0 => 4,
+            number if number >= 3.0 => 3,
+            number if number >= 2.0 => 2,
+            _ => 1,
+        }));
+        if value.as_u64().is_none() {
+            self.extra.insert(VERSION.to_owned(), value);
+        }
+    }
+}
+
 pub(crate) fn document(text: &str) -> serde_json::Result<Document> {
     serde_json::from_str(text)
 }
@@ -66,7 +92,7 @@ impl<'de> Visitor<'de> for DocumentVisitor {
             match key.as_str() {
                 "name" => document.name = map.next_value::<Any>()?.text(),
                 "version" => document.version = map.next_value::<Any>()?.text(),
-                "lockfileVersion" => document.lockfile_version = map.next_value::<Value>()?.as_u64(),
+                "lockfileVersion" => document.set_version(map.next_value()?),
                 "requires" => _ = map.next_value::<IgnoredAny>()?,
                 "packages" => document.packages = Some(map.next_value::<PackagesOf>()?.0),
                 "dependencies" if document.packages.is_some() => _ = map.next_value::<IgnoredAny>()?,
@@ -210,7 +236,9 @@ fn read_field<'de, A: MapAccess<'de>>(entry: &mut Entry, field: Field, map: &mut
             set_text(entry, "version", map.next_value()?, |entry, version| entry.version = Some(version));
         }
         Field::Resolved => {
-            set_truthy(entry, "resolved", map.next_value()?, |entry, resolved| entry.resolved = Some(resolved));
+            set_truthy(entry, "resolved", map.next_value()?, |entry, resolved| {
+                entry.resolved = Some(resolved)
+            });
         }
         Field::Deprecated => {
             set_text(entry, "deprecated", map.next_value()?, |entry, notice| entry.deprecated = Some(notice));

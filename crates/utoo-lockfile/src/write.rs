@@ -3,13 +3,15 @@
 mod dependencies;
 mod packages;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoo_types::{Dependencies, Integrity, PackageName};
 
 use crate::json::{Key, Printer, key_order, text_order};
 use crate::lockfile::CURRENT_VERSION;
+use crate::read::VERSION;
 use crate::{Entry, Lockfile};
 use dependencies::Installed;
 use packages::print_entry;
@@ -22,7 +24,7 @@ impl Lockfile {
     /// [`lockfile_version`](Lockfile::lockfile_version): `dependencies` in version 1, both in version 2, `packages` from
     /// version 3 on.
     pub fn to_text(&self) -> String {
-        self.print(self.lockfile_version, self.entries())
+        self.print(self.lockfile_version, &self.extra, self.entries())
     }
 
     /// The document as npm 11 writes it to `node_modules/.package-lock.json`: without the root, and always in version 3.
@@ -38,18 +40,30 @@ impl Lockfile {
         &'a self,
         entries: impl IntoIterator<Item = (&'a str, &'a Entry)>,
     ) -> String {
-        self.print(CURRENT_VERSION, entries.into_iter().filter(|(location, _)| !location.is_empty()))
+        let mut extra = Cow::Borrowed(&self.extra);
+        if extra.contains_key(VERSION) {
+            extra.to_mut().shift_remove(VERSION);
+        }
+        self.print(CURRENT_VERSION, &extra, entries.into_iter().filter(|(location, _)| !location.is_empty()))
     }
 
     fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.packages.iter().map(|(location, entry)| (&**location, entry))
     }
 
-    fn print<'a>(&'a self, version: u32, entries: impl IntoIterator<Item = (&'a str, &'a Entry)>) -> String {
+    fn print<'a>(
+        &'a self,
+        version: u32,
+        extra: &Map<String, Value>,
+        entries: impl IntoIterator<Item = (&'a str, &'a Entry)>,
+    ) -> String {
         let mut entries: Vec<_> = entries.into_iter().collect();
         // Sorted already where it was read, and then one pass.
         entries.sort_by(|(a, _), (b, _)| text_order(a, b));
-        let mut members = vec![("lockfileVersion", Member::Version(version))];
+        let mut members = Vec::new();
+        if !extra.contains_key(VERSION) {
+            members.push((VERSION, Member::Version(version)));
+        }
         let installed = (version < 3).then(|| Installed::new(self));
         if let Some(installed) = &installed {
             members.push(("dependencies", Member::Tree(installed, "")));
@@ -60,7 +74,7 @@ impl Lockfile {
         members.extend(self.name.as_deref().map(|name| ("name", Member::Text(name))));
         members.extend(self.version.as_deref().map(|version| ("version", Member::Text(version))));
         members.extend(self.requires.then_some(("requires", Member::True)));
-        members.extend(self.extra.iter().map(|(key, value)| (key.as_str(), Member::Value(value))));
+        members.extend(extra.iter().map(|(key, value)| (key.as_str(), Member::Value(value))));
         members.sort_by(|(a, in_a), (b, in_b)| key_order(in_a.key(a), in_b.key(b)));
         let mut printer = Printer::new(&self.format, (entries.len() + 1) * BYTES_PER_ENTRY);
         printer.object(members, |printer, (key, member)| {

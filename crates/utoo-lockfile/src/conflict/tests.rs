@@ -57,6 +57,12 @@ fn line_breaks_and_labels_do_not_matter() {
 }
 
 #[test]
+fn of_a_conflict_in_a_conflict_both_of_our_sides_are_ours() {
+    let text = "{\n<<<<<<< a\n<<<<<<< b\n\"a\": 1,\n=======\n\"a\": 2,\n>>>>>>> b\n=======\n\"a\": 3,\n>>>>>>> a\n\"z\": 0\n}\n";
+    assert_eq!(merged(text), Some(json!({"a": 1, "z": 0})));
+}
+
+#[test]
 fn what_is_no_conflict_stays_an_error() {
     assert!(resolve("{\"a\": 1,}").is_none());
     assert!(resolve("{\n<<<<<<< a\n\"a\": 1\n}").is_none());

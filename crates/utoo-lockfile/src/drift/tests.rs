@@ -24,6 +24,7 @@ fn what_is_missing_or_of_another_version_is_said_in_npms_words() {
         "node_modules/a/node_modules/@s/b": {"version": "1.0.0"},
         "node_modules/w": {"resolved": "w", "link": true},
         "w": {"version": "3.0.0"},
+        "lib": {"name": "l", "version": "4.0.0"},
     });
     assert_eq!(
         said(&locked, &ideal),
@@ -32,6 +33,7 @@ fn what_is_missing_or_of_another_version_is_said_in_npms_words() {
             "Missing: @s/b@1.0.0 from lock file",
             "Missing: w@3.0.0 from lock file",
             "Missing: w@3.0.0 from lock file",
+            "Missing: l@4.0.0 from lock file",
         ]
     );
 }

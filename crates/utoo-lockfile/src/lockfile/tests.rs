@@ -74,3 +74,22 @@ fn conflicts_are_resolved_and_other_damage_is_not() {
     assert_eq!(error.code(), "EJSONPARSE");
     assert!(error.to_string().starts_with("package-lock.json:4:1:"), "{error}");
 }
+
+#[test]
+fn an_odd_version_is_compared_as_a_number_and_written_as_it_was() {
+    let read = |version: &str| {
+        let text = format!("{{\"lockfileVersion\": {version}, \"packages\": {{\"node_modules/a\": {{}}}}}}");
+        Lockfile::parse(&text, "package-lock.json").unwrap()
+    };
+    for (version, compared, ancient) in
+        [("\"3\"", 3, false), ("\"2\"", 2, false), ("2.5", 2, false), ("\"1\"", 1, true)]
+    {
+        let lock = read(version);
+        assert_eq!((lock.lockfile_version, lock.ancient), (compared, ancient), "{version}");
+        assert!(lock.to_text().contains(&format!("\"lockfileVersion\": {version}")), "{version}");
+        assert!(lock.to_hidden_text().contains("\"lockfileVersion\": 3"), "{version}");
+    }
+    for version in ["null", "false", "0", "\"\""] {
+        assert!(read(version).to_text().contains("\"lockfileVersion\": 3"), "{version}");
+    }
+}
