@@ -172,11 +172,12 @@ fn is_omitted(entry: &Entry, omit: Omit) -> bool {
     omit.leaves_out(WantedBy { dev, optional, dev_optional, peer })
 }
 
-/// The packages that do not run here, all of them optional. What is left out is not looked at.
+/// The packages that do not run here, all of them optional. What is left out is not looked at, nor is what comes with
+/// another's tarball, which is unpacked whole: whether that may be is the resolver's to say.
 fn failing(tree: &Lockfile, omit: Omit, fitness: &Fitness) -> Result<FxHashSet<Arc<str>>> {
     let mut failing = FxHashSet::default();
     for (location, entry) in &tree.packages {
-        if entry.link || is_omitted(entry, omit) {
+        if entry.link || entry.in_bundle || is_omitted(entry, omit) {
             continue;
         }
         let platform = check_platform(entry, fitness.platforms.of(entry.optional));

@@ -81,6 +81,8 @@ pub enum ResolveError {
     /// One of the project's `overrides` cannot be followed.
     #[error("the override {rule:?} {reason}")]
     BadOverride {
+        /// npm's code, where it has one for this.
+        code: &'static str,
         /// The rule's key in package.json.
         rule: String,
         /// What is wrong with it.
@@ -118,7 +120,7 @@ impl ResolveError {
             Self::Platform { .. } => "EBADPLATFORM",
             Self::Engine { .. } => "EBADENGINE",
             Self::DuplicateWorkspace { .. } => "EDUPLICATEWORKSPACE",
-            Self::BadOverride { .. } => "EINVALIDOVERRIDE",
+            Self::BadOverride { code, .. } => code,
             Self::OverrideConflict { .. } => "EOVERRIDE",
             Self::Internal { .. } => "EINTERNAL",
         }

@@ -47,6 +47,8 @@
 //!   (`has-shrinkwrap/link`).
 //! * The project's `engines` are looked at also where it has `devEngines` (`engines/dev-and-engines`).
 //! * An optional dependency that cannot be had does not put a lockfile out of step (`ci/optional-unavailable`).
+//! * What a bundled package needs and its bundle lacks is in the tree at once; npm has it there from its next install on
+//!   (`bundled/needs-outside`).
 //!
 //! Not there so far, and refused by name: the `linked` strategy, and a folder of a git repository (`git/path`).
 //!

@@ -103,6 +103,7 @@ pub(crate) fn load<'o>(
         tree.move_edge(root, name, index);
     }
     tree.check_overrides()?;
+    tree.check_edges(|_| true)?;
     let mut builder = Builder::new(tree, options);
     for (name, folder) in &names {
         let name = builder.tree.interner.name(name);
@@ -171,10 +172,7 @@ fn workspace_names(project: &Project) -> Result<Vec<(PackageName, Folder)>, Reso
     let mut names: Vec<(PackageName, Folder)> = Vec::new();
     for folder in &project.workspaces {
         let name = match folder.manifest.name.as_str() {
-            "" => {
-                let base = folder.location.rsplit('/').next().unwrap_or_default();
-                PackageName::new_unchecked(base)
-            }
+            "" => PackageName::new_unchecked(name_of_folder(&folder.location)),
             _ => folder.manifest.name.clone(),
         };
         if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
@@ -187,6 +185,15 @@ fn workspace_names(project: &Project) -> Result<Vec<(PackageName, Folder)>, Reso
         names.push((name, folder.clone()));
     }
     Ok(names)
+}
+
+/// What a folder is called: by its last part, and the one before it where that is a scope.
+fn name_of_folder(location: &str) -> &str {
+    let mut slashes = location.rmatch_indices('/').map(|(index, _)| index + 1);
+    let last = slashes.next().unwrap_or(0);
+    let before = slashes.next().unwrap_or(0);
+    let is_scoped = last > 0 && location[before..].starts_with('@');
+    &location[if is_scoped { before } else { last }..]
 }
 
 /// The project's edge to a workspace goes before whatever package.json says about that name.

@@ -31,7 +31,7 @@ pub(crate) fn to_lockfile(
     let root = Entry::from_folder(manifest, "", project.workspaces_field.as_ref());
     lock.packages.insert(Arc::from(""), root);
     let bundles = tree.has_bundles();
-    let inventory = tree.inventory();
+    let inventory = tree.by_arrival();
     // Growing would copy the entries that are there, and touch twice the memory.
     lock.packages.reserve_exact(inventory.len());
     for node in inventory.into_iter().skip(1) {
@@ -50,7 +50,10 @@ fn entry_of(tree: &Tree, id: NodeId, location: &str, before: Option<&Entry>) -> 
     let manifest = &tree.package_of(id).manifest;
     let mut entry = match &node.kind {
         NodeKind::Link { location } => Entry::link_to(Arc::clone(location)),
-        NodeKind::Folder { .. } => Entry::from_folder(manifest, location, None),
+        NodeKind::Folder { .. } => {
+            let globs = manifest.workspaces.as_ref().map(|globs| globs.as_slice().into());
+            Entry::from_folder(manifest, location, globs.as_ref())
+        }
         _ => {
             let mut entry = match before {
                 Some(before) => {

@@ -69,6 +69,9 @@ pub(crate) struct Overrides {
     root: Arc<Manifest>,
 }
 
+/// Where npm fails without a code.
+const CODE: &str = "EINVALIDOVERRIDE";
+
 /// Why the rules cannot be followed, met where one of them was to be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -87,7 +90,7 @@ impl Fault {
             Self::Malformed(rule) => (rule, "has to be a text or an object"),
             Self::Range(rule) => (rule, "is for something that is no range of versions"),
         };
-        ResolveError::BadOverride { rule: rule.to_string(), reason: reason.to_owned() }
+        ResolveError::BadOverride { code: CODE, rule: rule.to_string(), reason: reason.to_owned() }
     }
 }
 
@@ -125,12 +128,17 @@ impl Overrides {
         interner: &mut Interner,
     ) -> Result<(), ResolveError> {
         for (key, value) in fields.iter().filter(|(key, _)| *key != ".") {
-            let bad = |reason: String| ResolveError::BadOverride { rule: key.clone(), reason };
-            let spec = Spec::parse(key, &SpecContext::default()).map_err(|error| bad(error.to_string()))?;
-            let name = spec.name().ok_or_else(|| bad("names no package".to_owned()))?;
+            let bad = |code, reason: &str| ResolveError::BadOverride {
+                code,
+                rule: key.clone(),
+                reason: reason.into(),
+            };
+            let spec = Spec::parse(key, &SpecContext::default())
+                .map_err(|error| bad(error.code(), &error.to_string()))?;
+            let name = spec.name().ok_or_else(|| bad(CODE, "names no package"))?;
             let name = interner.name(name);
             let own = match value {
-                Value::Null => return Err(bad("has to be a text or an object, and is null".to_owned())),
+                Value::Null => return Err(bad(CODE, "has to be a text or an object, and is null")),
                 Value::Object(fields) => fields.get("."),
                 value => Some(value).filter(|value| value.is_string()),
             };

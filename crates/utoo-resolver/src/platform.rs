@@ -5,7 +5,7 @@ use utoo_types::{EngineMismatch, PlatformMismatch, WantedBy};
 use crate::build::{Builder, Warning};
 use crate::error::ResolveError;
 use crate::graph::Unfit;
-use crate::options::{Conflicts, EngineCheck, ResolveOptions};
+use crate::options::{Conflicts, EngineCheck, Goal, ResolveOptions};
 use crate::tree::{Flags, NodeId};
 
 /// Optional packages that do not fit become inert with everything that is there only for them. A required one
@@ -16,6 +16,10 @@ pub(crate) fn check_platforms(
     options: &ResolveOptions,
 ) -> Result<(), ResolveError> {
     for node in builder.tree.inventory() {
+        // npm unpacks these after it has looked, unless the lockfile has them or is all that is wanted.
+        if options.goal == Goal::Install && builder.unpacked_with.contains(&node) {
+            continue;
+        }
         let (engine, platform) = mismatches(builder, options, node);
         if builder.tree.node(node).flags.optional {
             if engine.is_some() || platform.is_some() {

@@ -138,7 +138,9 @@ fn difference(scenario: &Scenario) -> Option<String> {
             let mut expected = Lockfile::parse(expected, "package-lock.json").unwrap();
             // What npm's next install would prune counts as pruned.
             let all = expected.clone();
-            expected.packages.retain(|at, entry| !entry.extraneous || all.is_in_shrinkwrap(at));
+            expected
+                .packages
+                .retain(|at, entry| !entry.extraneous || entry.in_bundle || all.is_in_shrinkwrap(at));
             let mut lock = resolution.lockfile;
             lock.format = expected.format.clone();
             if is_old(scenario) {

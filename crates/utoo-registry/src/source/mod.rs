@@ -97,7 +97,7 @@ impl UnifiedRegistry {
         let inflated = self.inner.options.limits.inflated;
         self.look_into(question, move |bytes, shown| {
             let found = tarball::find_bundled(bytes, inflated).map_err(|error| error.at(shown))?;
-            to_bundled(&found, shown)
+            Ok(to_bundled(&found, shown))
         })
         .await
     }
@@ -143,7 +143,7 @@ impl UnifiedRegistry {
 /// to the folder, with forward slashes. Blocks the thread.
 ///
 /// # Errors
-/// Where a package.json cannot be read (`ENOENT` and its like), or is no JSON object (`EJSONPARSE`).
+/// Where a package.json cannot be read (`ENOENT` and its like). One that is no JSON object makes no package.
 ///
 /// [`ManifestJob::Bundle`]: utoo_resolver::ManifestJob::Bundle
 pub fn bundled_in_folder<'f>(
@@ -155,7 +155,7 @@ pub fn bundled_in_folder<'f>(
         let file = folder.join(path);
         packages.take(path, &mut OpenedLate::new(&file)).map_err(|error| unreadable(&file, &error))?;
     }
-    to_bundled(&packages.found(), &folder.display().to_string())
+    Ok(to_bundled(&packages.found(), &folder.display().to_string()))
 }
 
 /// A file that is opened when it is read: of most files only the names matter.
@@ -180,10 +180,11 @@ impl Read for OpenedLate<'_> {
     }
 }
 
-fn to_bundled(found: &[(String, Found)], shown: &str) -> Result<Arc<[Bundled]>, RegistryError> {
-    let read = found.iter().map(|(location, found)| {
-        let manifest = found.package().manifest(&format!("{shown}: {location}/package.json"))?;
-        Ok(Bundled { location: location.as_str().into(), manifest: Arc::new(manifest) })
+/// What has no package.json that can be read is no package, as for npm.
+fn to_bundled(found: &[(String, Found)], shown: &str) -> Arc<[Bundled]> {
+    let read = found.iter().filter_map(|(location, found)| {
+        let manifest = found.package().manifest(&format!("{shown}: {location}/package.json")).ok()?;
+        Some(Bundled { location: location.as_str().into(), manifest: Arc::new(manifest) })
     });
     read.collect()
 }

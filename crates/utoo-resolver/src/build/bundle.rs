@@ -67,6 +67,7 @@ impl Builder<'_> {
             let package = self.tree.interner.add_package(&member.manifest, "");
             let child = self.tree.new_node(name, package, NodeKind::Package);
             self.tree.node_mut(child).in_bundle = true;
+            self.unpacked_with.insert(child);
             self.tree.attach(child, parent);
             self.enqueue(child);
         }

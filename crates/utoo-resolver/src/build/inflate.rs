@@ -51,7 +51,7 @@ impl Builder<'_> {
             let origin = self.origin(package);
             let locked = self.tree.node_mut(node);
             if !locked.in_bundle {
-                locked.resolved = locked.resolved.take().or(origin.resolved);
+                // An address is not asked for; what the bytes have to be is.
                 locked.integrity = locked.integrity.take().or(origin.integrity);
             }
             self.inflated.insert(node);

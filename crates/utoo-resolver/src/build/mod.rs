@@ -118,6 +118,8 @@ pub(crate) struct Builder<'o> {
     failures: Vec<NodeId>,
     /// Nodes whose bundled dependencies are in the tree.
     unbundled: FxHashSet<NodeId>,
+    /// Nodes that came from a tarball in this build.
+    pub(crate) unpacked_with: FxHashSet<NodeId>,
     /// Nodes whose tarballs could not be had when it was looked what they bundle.
     unread_bundles: Vec<(NodeId, Arc<RegistryError>)>,
     pub(crate) shrinkwraps: Shrinkwraps,
@@ -160,6 +162,7 @@ impl<'o> Builder<'o> {
             links: Vec::new(),
             failures: Vec::new(),
             unbundled: FxHashSet::default(),
+            unpacked_with: FxHashSet::default(),
             unread_bundles: Vec::new(),
             shrinkwraps: Shrinkwraps::default(),
             to_inflate: Vec::new(),
@@ -240,8 +243,7 @@ impl<'o> Builder<'o> {
                 let edge = tree.edge(id);
                 !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
             });
-            let updated =
-                tree.node(node).edges_out.values().any(|&id| self.is_updated(tree.edge(id).name));
+            let updated = tree.node(node).edges_out.values().any(|&id| self.is_updated(tree.edge(id).name));
             let needed = before.as_ref().is_none_or(|before| before.contains(&node))
                 && !tree.node(node).flags.extraneous;
             if (broken || updated) && needed && !tree.node(node).is_top() {
@@ -288,6 +290,7 @@ impl<'o> Builder<'o> {
     fn turn(&mut self, node: NodeId, cache: &ManifestCache) -> Result<(), Stop> {
         self.load_shrinkwrap(node, cache)?;
         self.load_bundle(node, cache)?;
+        self.tree.check_edges(|edge| self.tree.edge(edge).from == node)?;
         let problems = self.problem_edges(node);
         self.look_ahead(node, &problems, cache)?;
         self.tree.begin();
@@ -487,15 +490,20 @@ impl<'o> Builder<'o> {
     }
 
     /// Removes what nothing reaches. npm leaves such entries in the lock of a first install and removes them in
-    /// the next; this gives the second answer at once. An optional peer that somebody asked for stays, as with npm.
+    /// the next; this gives the second answer at once. An optional peer that somebody asked for stays, as with npm, and so
+    /// does what a tarball brings along by its own word, needed or not.
     fn prune(&mut self) {
         let asked = self.explicit.iter().map(|&id| self.tree.edge(id));
         let guests = asked.filter(|edge| edge.kind == EdgeKind::PeerOptional).filter_map(|edge| edge.to);
         let kept = self.tree.reachable(guests);
         for node in self.tree.extraneous() {
             let folder = matches!(self.tree.node(node).kind, NodeKind::Folder { .. });
-            let removable =
-                (self.tree.node(node).parent.is_some() || folder) && !self.tree.in_shrinkwrap(node);
+            let bundled = self.tree.node(node).in_bundle
+                && self.tree.in_dependency_bundle(node)
+                && self.tree.bundler(node).is_some();
+            let removable = (self.tree.node(node).parent.is_some() || folder)
+                && !self.tree.in_shrinkwrap(node)
+                && !bundled;
             if self.tree.is_live(node) && removable && !kept.contains(&node) {
                 self.tree.remove(node);
             }

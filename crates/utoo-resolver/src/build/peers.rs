@@ -157,6 +157,7 @@ impl Builder<'_> {
             .copied()
             .filter(|&id| self.tree.edge(id).is_peer() && !self.is_met(id))
             .collect();
+        self.tree.check_edges(|edge| peers.contains(&edge))?;
         peers.sort_by(|&a, &b| self.compare_names(self.tree.edge(a).name, self.tree.edge(b).name));
         for edge in peers {
             if !self.is_met(edge) {

@@ -147,6 +147,8 @@ impl Tree {
 
     pub(super) fn index(&mut self, node: NodeId) {
         if self.is_live(node) {
+            self.arrived += 1;
+            self.nodes[node.0 as usize].arrival = self.arrived;
             self.nodes_by_name.entry(self.nodes[node.0 as usize].name).or_default().push(node);
         }
     }
@@ -335,7 +337,10 @@ impl Tree {
         let node = self.new_node(name, package, kind);
         let above = self.folder_above(location);
         let root = self.root();
+        self.arrived += 1;
+        let arrival = self.arrived;
         let new = self.node_mut(node);
+        new.arrival = arrival;
         new.root = Some(root);
         new.fs_parent = above;
         if let Some(above) = above {

@@ -117,6 +117,8 @@ pub(crate) struct Node {
     pub(crate) target: Option<NodeId>,
     /// Depth below the nearest top: 0 for tops.
     pub(crate) depth: u32,
+    /// Its number among the nodes that joined the real tree; 0 for the project, and for what never did.
+    pub(crate) arrival: u32,
     pub(crate) resolved: Option<Arc<str>>,
     pub(crate) integrity: Option<Integrity>,
     /// The package came inside another package's tarball.
@@ -227,6 +229,11 @@ pub(crate) struct Tree {
     overrides: Option<Overrides>,
     /// The first override that could not be applied: no tree can be built.
     fault: Option<Fault>,
+    /// Edges whose override says nothing that could be followed. No tree can be built once somebody looks at one: an edge
+    /// that comes under such a rule after its node's turn is one that npm never looks at.
+    faulty: Vec<(EdgeId, Fault)>,
+    /// How many nodes have joined the real tree.
+    arrived: u32,
 }
 
 impl Tree {
@@ -256,6 +263,8 @@ impl Tree {
             folders_are,
             overrides: None,
             fault: None,
+            faulty: Vec::new(),
+            arrived: 0,
         };
         let root = tree.new_node(name, package, NodeKind::Project);
         tree.node_mut(root).root = Some(root);
@@ -268,6 +277,14 @@ impl Tree {
     /// The override that could not be applied, if one could not.
     pub(crate) fn check_overrides(&self) -> Result<(), ResolveError> {
         self.fault.as_ref().map_or(Ok(()), |fault| Err(fault.to_error()))
+    }
+
+    /// The override that could not be applied to an edge of those that are meant, if one could not.
+    pub(crate) fn check_edges(&self, is_meant: impl Fn(EdgeId) -> bool) -> Result<(), ResolveError> {
+        match self.faulty.iter().find(|(edge, _)| is_meant(*edge)) {
+            Some((_, fault)) => Err(fault.to_error()),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn root(&self) -> NodeId {
@@ -331,6 +348,7 @@ impl Tree {
         let Some(journal) = self.journal.take() else { return };
         self.nodes.truncate(journal.first_node);
         self.edges.truncate(journal.first_edge);
+        self.faulty.retain(|(edge, _)| (edge.0 as usize) < journal.first_edge);
         for (id, node) in journal.nodes {
             self.nodes[id.0 as usize] = node;
         }
@@ -355,6 +373,7 @@ impl Tree {
             edges_in: Vec::new(),
             target: None,
             depth: 0,
+            arrival: 0,
             resolved: None,
             integrity: None,
             in_bundle: false,
@@ -406,7 +425,8 @@ impl Tree {
         let key = self.interner.folded(name);
         let edges = &mut self.node_mut(node).edges_out;
         if let Some(from) = edges.get_index_of(&key) {
-            edges.move_index(from, index);
+            // Names that differ in case alone are one edge, so there may be fewer than were counted.
+            edges.move_index(from, index.min(edges.len() - 1));
         }
     }
 
@@ -474,6 +494,13 @@ impl Tree {
         let mut nodes = self.nodes_by_name.remove(&name).unwrap_or_default();
         nodes.retain(|&node| self.is_live(node));
         self.nodes_by_name.insert(name, nodes.clone());
+        nodes
+    }
+
+    /// Every node of the real tree in the order in which they joined it, which is npm's: the project first.
+    pub(crate) fn by_arrival(&self) -> Vec<NodeId> {
+        let mut nodes = self.inventory();
+        nodes.sort_by_key(|&node| self.node(node).arrival);
         nodes
     }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::{EdgeId, NodeId, Tree, WantId};
-use crate::overrides::{Overrides, RuleId};
+use crate::overrides::{Fault, Overrides, RuleId};
 
 /// What an edge has to go by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ impl Tree {
             let text = overrides.replacement(rule, name, (host, dependent), &self.interner)?;
             Ok((rule, text))
         });
+        self.faulty.retain(|(edge, _)| *edge != id);
         match ruled {
             Ok((rule, Some(text))) => {
                 let name = self.interner.name_text(name).clone();
@@ -44,8 +45,12 @@ impl Tree {
                 Ruled { rule: Some(rule), want: self.interner.intern_want(&name, &text, "") }
             }
             Ok((rule, None)) => Ruled { rule: Some(rule), want: declared },
-            Err(fault) => {
+            Err(fault @ Fault::Range(_)) => {
                 self.fault.get_or_insert(fault);
+                own
+            }
+            Err(fault) => {
+                self.faulty.push((id, fault));
                 own
             }
         }
