@@ -48,7 +48,8 @@
 //! * The project's `engines` are looked at also where it has `devEngines` (`engines/dev-and-engines`).
 //! * An optional dependency that cannot be had does not put a lockfile out of step (`ci/optional-unavailable`).
 //! * What a bundled package needs and its bundle lacks is in the tree at once; npm has it there from its next install on
-//!   (`bundled/needs-outside`).
+//!   (`bundled/needs-outside`). What is in a bundle for another platform is refused once a lockfile has it, by npm also where
+//!   that is all that has changed (`bundled/platform-again`).
 //!
 //! Not there so far, and refused by name: the `linked` strategy, and a folder of a git repository (`git/path`).
 //!

@@ -260,12 +260,16 @@ fn locked_package(tree: &mut Tree, name: &PackageName, entry: &Entry) -> Option<
     Some(id)
 }
 
+/// A link to a folder, or to a package above it, by which a loop of packages was closed.
 fn locked_link(tree: &mut Tree, name: &PackageName, entry: &Entry) -> Option<NodeId> {
     let location: Arc<str> = normalize(entry.resolved.as_deref()?).into();
-    let target = tree.folder(&location)?;
-    let package = tree.node(target).package;
+    let folder = tree.folder(&location);
+    let above = if folder.is_none() && !is_folder(&location) { node_at(tree, &location) } else { None };
+    let package = tree.node(folder.or(above)?).package;
     let name = tree.interner.name(name);
-    Some(tree.new_node(name, package, NodeKind::Link { location }))
+    let link = tree.new_node(name, package, NodeKind::Link { location });
+    tree.node_mut(link).target = above;
+    Some(link)
 }
 
 fn is_folder(location: &str) -> bool {

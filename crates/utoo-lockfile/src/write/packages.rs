@@ -50,7 +50,7 @@ impl<'a> Fields<'a> {
     fn collect(&mut self, entry: &'a Entry) {
         self.text("name", entry.name.as_ref().map(PackageName::as_str));
         self.text("version", entry.version.as_deref());
-        self.text("resolved", entry.resolved.as_deref());
+        self.text("resolved", entry.resolved.as_deref().filter(|resolved| !resolved.is_empty()));
         if let Some(integrity) = &entry.integrity {
             self.scalars.push(("integrity", Member::Integrity(integrity)));
         }
