@@ -51,10 +51,20 @@ fn matches(pattern: &str, location: &str) -> bool {
     }
 }
 
+/// Patterns that [`matches`] does not know, and `workspaces` that is no list of them.
 fn needs_globs(scenario: &Scenario) -> bool {
     let Ok(text) = scenario.package_json() else { return false };
-    let patterns = Manifest::from_value(&serde_json::from_str(text).unwrap_or_default()).workspaces;
-    patterns.iter().flatten().any(|pattern| pattern.contains("**") || pattern.starts_with('!'))
+    let value: Value = serde_json::from_str(text).unwrap_or_default();
+    let patterns = Manifest::from_value(&value).workspaces;
+    let is_plain = |pattern: &String| {
+        let folder = pattern.trim_start_matches("./").trim_end_matches('/');
+        let folder = folder.strip_suffix("/*").unwrap_or(folder);
+        !folder.starts_with(['.', '/', '!']) && !folder.contains(['*', '?', '[', '{', '\\'])
+    };
+    match &patterns {
+        Some(patterns) => !patterns.iter().all(is_plain),
+        None => value.get("workspaces").is_some(),
+    }
 }
 
 fn answer(scenario: &Scenario, job: &ManifestJob) -> Result<ManifestJobDone, RegistryError> {
@@ -102,7 +112,9 @@ fn bundled(scenario: &Scenario, prefix: &str) -> Arc<[Bundled]> {
     headers
         .filter_map(|section| {
             let location = section.strip_prefix(prefix)?.strip_suffix("/package.json")?;
-            let manifest = manifest(scenario.section(section)?);
+            // As the registry, which makes no package of what is no JSON.
+            let value: Value = serde_json::from_str(scenario.section(section)?).ok()?;
+            let manifest = Arc::new(Manifest::from_value(&value));
             location.starts_with("node_modules/").then(|| Bundled { location: location.into(), manifest })
         })
         .collect()
@@ -180,12 +192,16 @@ fn plain_installs_give_npms_lockfile() {
     for (path, scenario) in Scenario::load_all(&dir).unwrap() {
         let lines = scenario.run_lines().unwrap();
         // Files that are no JSON are refused before there is anything to resolve.
-        let readable = scenario.package_json().is_ok_and(|text| serde_json::from_str::<Value>(text).is_ok());
+        let is_json = |text: &str| serde_json::from_str::<Value>(text).is_ok();
+        let files = scenario.files();
+        let readable = scenario.package_json().is_ok()
+            && files.iter().all(|(path, text)| !path.ends_with("package.json") || is_json(text));
         // Likewise patterns that need a walk of the disk, refusals that come with the tarball's bytes or before anything is
         // resolved, and tarballs, repositories, and folders elsewhere or without a package.json, which the registry
         // reads, or lacks.
         let elsewhere = matches!(scenario.expected_error(), Some("EINTEGRITY" | "EBADDEVENGINES"))
             || scenario.name().starts_with("optional/tarball-missing")
+            || scenario.name().starts_with("optional/bundling-")
             || scenario.files().contains_key(".npmrc")
             || scenario.name().starts_with("tarballs/")
             || ["links/home", "links/no-package-json"].contains(&scenario.name())
