@@ -25,7 +25,7 @@ pub struct Project {
     pub before: Option<Arc<Manifest>>,
     /// `workspaces` as package.json has it, for the lockfile.
     pub workspaces_field: Option<Value>,
-    /// The workspaces, globs expanded.
+    /// The workspaces, globs expanded, each before those that lie in its folder.
     pub workspaces: Vec<Folder>,
     /// Manifests of other linked folders, as far as the caller knows them from the lock; unknown ones are asked
     /// for as jobs.

@@ -37,6 +37,8 @@ fn project(scenario: &Scenario) -> Project {
             project.folders.push(folder);
         }
     }
+    // A folder comes before those in it.
+    project.workspaces.sort_by(|a, b| a.location.cmp(&b.location));
     // npm starts from nothing where the lockfile cannot be read.
     project.lock =
         scenario.lock_before().and_then(|text| Lockfile::parse(text, "package-lock.json").ok()).map(Arc::new);
