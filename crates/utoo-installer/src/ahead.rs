@@ -259,7 +259,7 @@ fn open_places(
     bases: &BTreeSet<&str>,
 ) -> Result<Option<(Arc<ModulesLock>, Arc<Places>)>> {
     let Some(lock) = ModulesLock::try_acquire(project)? else { return Ok(None) };
-    if !disk::read(project, tree)?.is_bare() {
+    if !disk::read(project, tree, false)?.is_bare() {
         return Ok(None);
     }
     options.store.sweep();

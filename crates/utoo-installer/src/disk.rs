@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, statat};
 use utoo_fs::{Dir, DirEntry, EntryKind, FsError};
-use utoo_lockfile::{Entry, Lockfile, parent_location};
+use utoo_lockfile::{Entry, Lockfile, parent_location, store_folder};
 
 use crate::Result;
+use crate::linked::look;
 use crate::plan::{DiskState, Found};
 use crate::select::{base_of, is_in_modules};
 use crate::state::STATE_FILE;
@@ -22,10 +23,11 @@ use crate::state::STATE_FILE;
 pub(crate) const HIDDEN_LOCKFILE: &str = "node_modules/.package-lock.json";
 
 /// Stands for the package that an empty folder once held.
-const GONE: &str = "-";
+pub(crate) const GONE: &str = "-";
 
-/// Looks at the `node_modules` folders that `tree` or the hidden lockfile know of.
-pub(crate) fn read(project: &Dir, tree: &Lockfile) -> Result<DiskState> {
+/// Looks at the `node_modules` folders that `tree` or the hidden lockfile know of, and at those of all folders of the
+/// project where the tree is to be a linked one.
+pub(crate) fn read(project: &Dir, tree: &Lockfile, is_linked: bool) -> Result<DiskState> {
     let mut disk = DiskState::default();
     if project.kind("node_modules")? == Some(EntryKind::Directory) {
         disk.hidden = read_hidden(project)?;
@@ -34,11 +36,20 @@ pub(crate) fn read(project: &Dir, tree: &Lockfile) -> Result<DiskState> {
     }
     let written = modified(project, HIDDEN_LOCKFILE);
     let known = tree.packages.keys().chain(disk.listed.keys());
-    let parents: BTreeSet<Arc<str>> =
+    let mut parents: BTreeSet<Arc<str>> =
         known.filter_map(|location| parent_location(location)).map(Arc::from).collect();
+    if is_linked {
+        parents.extend(look::folders(tree));
+    }
+    let in_store = look::list_store(project, tree, &mut disk)?;
     let mut look = Look { project, written, disk };
     for parent in &parents {
-        look.at_parent(parent)?;
+        if store_folder(parent).is_none_or(|folder| in_store.contains(folder)) {
+            look.at_parent(parent)?;
+        }
+    }
+    if is_linked {
+        look::leave_foreign(project, tree, &mut look.disk)?;
     }
     // Only a run that came to its end leaves a state file with something in it.
     if !matches!(project.read(STATE_FILE), Ok(Some(state)) if !state.is_empty()) {
@@ -54,7 +65,7 @@ fn read_hidden(project: &Dir) -> Result<Lockfile> {
         Ok(None) | Err(_) => return Ok(Lockfile::default()),
     };
     // A hidden lockfile that does not read is as good as none: everything is unknown then, and made anew.
-    Ok(Lockfile::parse(&text, Path::new(HIDDEN_LOCKFILE)).unwrap_or_default())
+    Ok(Lockfile::parse_hidden(&text, Path::new(HIDDEN_LOCKFILE)).unwrap_or_default())
 }
 
 struct Look<'a> {

@@ -16,13 +16,15 @@ use crate::ahead::{Ahead, Guesses};
 use crate::events::{EventSink, InstallEvent, InstallSummary, Stage};
 use crate::fetch::{Downloads, Limits};
 use crate::lifecycle::RootScripts;
+use crate::linked::list::Behind;
+use crate::linked::{self, Layout};
 use crate::lock::ModulesLock;
 use crate::make::{Job, Made};
-use crate::plan::{Action, Plan, Step, plan};
+use crate::plan::{Action, Plan, Shape, Step, plan};
 use crate::policy::Policy;
 use crate::ran::Ran;
 use crate::scripts::{ScriptOutput, ScriptRunner};
-use crate::select::{Fitness, Scope, base_of, bundled, bundlers, select};
+use crate::select::{Fitness, Scope, Selection, base_of, bundled, bundlers, select};
 use crate::source::{PackageRequest, TarballSource};
 use crate::store::{Store, StoredPackage};
 use crate::{InstallError, Result, bins, disk, gate, make, place, record, state, without};
@@ -117,6 +119,8 @@ pub struct InstallRequest {
     pub root_scripts: RootScripts,
     /// Which packages run their install scripts again.
     pub rebuild: Rebuild,
+    /// Where the packages of the tree go.
+    pub layout: Layout,
 }
 
 /// Which installed packages run their install scripts again, where the policy lets them.
@@ -140,6 +144,7 @@ impl InstallRequest {
             workspaces: Vec::new(),
             root_scripts: RootScripts::default(),
             rebuild: Rebuild::default(),
+            layout: Layout::default(),
         }
     }
 }
@@ -149,6 +154,8 @@ pub struct Built {
     summary: InstallSummary,
     /// Where it is another one than the job's.
     completed: Option<Lockfile>,
+    /// The ideal tree behind a linked one, where it is another one than the job's.
+    completed_ideal: Option<Lockfile>,
     folders: Vec<PathBuf>,
     job: Arc<Job>,
     made: Made,
@@ -158,7 +165,10 @@ pub struct Built {
 impl Built {
     /// The tree as installed, completed as the request said.
     pub fn tree(&self) -> &Lockfile {
-        self.completed.as_ref().unwrap_or(&self.job.tree)
+        match &self.job.behind {
+            Some(behind) => self.completed_ideal.as_ref().unwrap_or(&behind.tree),
+            None => self.completed.as_ref().unwrap_or(&self.job.tree),
+        }
     }
 
     /// What was made, kept and removed; the scripts are not in it yet.
@@ -297,12 +307,13 @@ impl<S: TarballSource> Installer<S> {
             if !made.unobtainable.is_empty() {
                 without::narrow(&options, &mut job, &made, &mut rest)?;
             }
-            let (completed, folders) = finish(&options, &job, &mut made, &rest)?;
+            let completed = finish(&options, &job, &mut made, &rest)?;
+            let folders = record::folders(&job.selection);
             Ok((completed, folders, job, made, rest))
         });
-        let (completed, folders, job, made, rest) = finished.await?;
+        let ((completed, completed_ideal), folders, job, made, rest) = finished.await?;
         let summary = self.summary(&job, &made);
-        Ok(Built { summary, completed, folders, job, made, rest })
+        Ok(Built { summary, completed, completed_ideal, folders, job, made, rest })
     }
 
     /// Takes away all that is in `node_modules`, for an install from scratch. Each package goes at once: it is renamed away
@@ -326,7 +337,10 @@ impl<S: TarballSource> Installer<S> {
     }
 
     fn summary(&self, job: &Job, made: &Made) -> InstallSummary {
-        let count = |action| job.plan.with(action).count();
+        // A package of a linked tree is in its store once; the links to it are no packages.
+        let counts =
+            |step: &&Step| !matches!(&step.shape, Shape::Link(text) if linked::leads_into_store(text));
+        let count = |action| job.plan.with(action).filter(counts).count();
         InstallSummary {
             added: count(Action::Add),
             changed: count(Action::Change),
@@ -335,7 +349,7 @@ impl<S: TarballSource> Installer<S> {
             from_cache: made.from_cache,
             downloaded: made.downloaded,
             downloaded_bytes: self.downloads.bytes(),
-            left_out: job.selection.left_out.len(),
+            left_out: job.selection.left_out.len() + job.left_out_before,
             failed_optional: made.unobtainable.iter().map(|one| one.told(&job.tree)).collect(),
             ..InstallSummary::default()
         }
@@ -390,11 +404,13 @@ impl Prepared {
     ) -> Result<Self> {
         let project = Dir::open(&options.project)?;
         sweep_temporary(options, &request.workspaces);
-        let InstallRequest { tree, inert, scope, completion, workspaces, root_scripts, rebuild } = request;
-        let mut selection = select(&tree, options.omit, &options.fitness, &inert)?;
+        let placed = Placed::new(options, request)?;
+        let Placed { request, mut selection, scope, behind, left_out_before } = placed;
+        let InstallRequest { tree, inert, completion, workspaces, root_scripts, rebuild, .. } = request;
+        let is_linked = behind.is_some() || linked::is_laid_out(&tree);
         // Before it is looked into: what is found there is there only as long as it is.
         let seen = disk::if_there(project.open_dir("node_modules"))?;
-        let mut disk = disk::read(&project, &tree)?;
+        let mut disk = disk::read(&project, &tree, is_linked)?;
         selection.limit(&scope, &tree, &disk.hidden);
         let mut ran = Ran::read(&project);
         let mut allowed = FxHashSet::default();
@@ -433,11 +449,50 @@ impl Prepared {
             events,
             bundled,
             ahead,
+            behind,
+            left_out_before,
             lock,
             _end: end,
         };
         let request = RestOfRequest { inert, scope, completion, workspaces, root_scripts };
         Ok(Self { job, request, ended })
+    }
+}
+
+/// A request whose tree is one of places on disk.
+struct Placed {
+    request: InstallRequest,
+    selection: Selection,
+    scope: Scope,
+    behind: Option<Behind>,
+    /// How many packages of the ideal tree a linked one lacks.
+    left_out_before: usize,
+}
+
+impl Placed {
+    fn new(options: &InstallerOptions, mut request: InstallRequest) -> Result<Self> {
+        let selection = select(&request.tree, options.omit, &options.fitness, &request.inert)?;
+        let layout = std::mem::take(&mut request.layout);
+        let scope = std::mem::take(&mut request.scope);
+        let Layout::Linked(linked) = layout else {
+            return Ok(Self { request, selection, scope, behind: None, left_out_before: 0 });
+        };
+        let _span = debug_span!("lay out").entered();
+        let laid = linked::lay_out(&linked::Plan {
+            project: &options.project,
+            tree: &request.tree,
+            selection: &selection,
+            inert: &request.inert,
+            omit: options.omit,
+            linked: &linked,
+        })?;
+        let scope = laid.scope(&scope, &request.tree);
+        // What cannot be here has no place any more.
+        request.inert = FxHashSet::default();
+        let tree = std::mem::replace(&mut request.tree, laid.tree);
+        let behind = Some(Behind { tree, origins: laid.origins, fresh: linked.fresh });
+        let left_out_before = selection.left_out.len();
+        Ok(Self { request, selection: laid.selection, scope, behind, left_out_before })
     }
 }
 
@@ -542,13 +597,16 @@ pub(crate) fn normalized(path: &Path) -> PathBuf {
     whole
 }
 
+/// The tree of places and the ideal tree behind it, each where it is another one than the job's.
+type Completed = (Option<Lockfile>, Option<Lockfile>);
+
 /// Moves things into place, links commands and writes the hidden lockfile.
 fn finish(
     options: &InstallerOptions,
     job: &Job,
     made: &mut Made,
     request: &RestOfRequest,
-) -> Result<(Option<Lockfile>, Vec<PathBuf>)> {
+) -> Result<Completed> {
     let mark = |stage, started: Instant| {
         (options.events)(InstallEvent::StageDone { stage, took: started.elapsed() });
     };
@@ -575,11 +633,12 @@ fn finish(
     debug_span!("write the hidden lockfile")
         .in_scope(|| record::write_hidden(&options.project, job, hidden))?;
     mark(Stage::Record, started);
+    let ideal = job.behind.as_ref().and_then(|behind| behind.completed(&tree, &request.completion));
     let completed = match tree {
         Cow::Owned(completed) => Some(completed),
         Cow::Borrowed(_) => None,
     };
-    Ok((completed, record::folders(&job.selection)))
+    Ok((completed, ideal))
 }
 
 /// Whether every `node_modules` is still the one that was looked into, and the one in which things were placed: somebody may

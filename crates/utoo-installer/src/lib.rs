@@ -6,6 +6,7 @@
 //!    where nothing is installed, what a lockfile lists is made before the resolver has checked it;
 //! 2. **plan** (`select`, `disk`, `plan`): the tree, less what is omitted or does not run here, against what is on disk;
 //!    the middle of it is a pure function that gives a list of steps;
+//!    Where the tree is to be a linked one, `linked` first makes of it a tree of the places in `node_modules/.store`;
 //! 3. **make** (`archive`, `inflate`, `store`, `recipe`, `link`, `make`): verify, inflate, unpack into the content store,
 //!    and link from there into a staging folder inside `node_modules`; each package on its own, none waits for another
 //!    (`door`: but the end of an install waits for what is being unpacked). Where an optional package cannot be had, the
@@ -38,6 +39,7 @@ mod inflate;
 mod installer;
 mod lifecycle;
 mod link;
+mod linked;
 mod lock;
 mod make;
 mod place;
@@ -63,6 +65,7 @@ pub use installer::{
     BinLinks, Built, Completion, EntryFilter, InstallRequest, Installed, Installer, InstallerOptions, Rebuild,
 };
 pub use lifecycle::{RootScripts, install_scripts};
+pub use linked::{Layout, Linked, Peers};
 pub use policy::{
     ExoticSubdeps, InstallScripts, Origin, Policy, Prepare, ScriptGate, SkipReason, Verdict, exotic_specs,
     is_repository,

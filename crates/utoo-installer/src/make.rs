@@ -17,7 +17,10 @@ use crate::ahead::Guesses;
 use crate::events::{EventSink, InstallEvent};
 use crate::facts::PackageFacts;
 use crate::fetch::{Downloads, Obtained, Progress, TaskKey, on_rayon};
+use crate::installer::Completion;
 use crate::link::LinkFailure;
+use crate::linked::is_laid_out;
+use crate::linked::list::Behind;
 use crate::lock::ModulesLock;
 use crate::place::{Places, Publisher, Staged};
 use crate::plan::{Action, DiskState, Plan, Shape, Step, is_below};
@@ -52,6 +55,10 @@ pub(crate) struct Job {
     pub(crate) bundled: FxHashMap<Arc<str>, Vec<Arc<str>>>,
     /// What was made before there was a plan.
     pub(crate) ahead: Guesses,
+    /// The ideal tree, where `tree` is a linked one that was made from it.
+    pub(crate) behind: Option<Behind>,
+    /// How many packages of the ideal tree are not in a linked one.
+    pub(crate) left_out_before: usize,
     /// Released last, when nobody works on this any more and the staging folders are gone.
     pub(crate) lock: Arc<ModulesLock>,
     /// Dropped behind all the rest, by which others know that it is over.
@@ -59,6 +66,19 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// Whether the places are those of a linked tree.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.behind.is_some() || is_laid_out(&self.tree)
+    }
+
+    /// Whether the entry at a place takes what its metadata may have lacked.
+    pub(crate) fn covers(&self, completion: &Completion, location: &Arc<str>) -> bool {
+        match &self.behind {
+            Some(behind) => behind.covers(completion, location),
+            None => completion.covers(location),
+        }
+    }
+
     /// What making a package needs of this.
     fn making(&self) -> Making<'_> {
         Making {

@@ -13,9 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 use utoo_fs::{Dir, EntryKind, FsError, LinkMemory, LinkRoute};
-use utoo_lockfile::{Lockfile, name_of_location, parent_location};
+use utoo_lockfile::{Lockfile, name_of_location, parent_location, store_folder};
 
 use crate::disk::{if_there, open_base};
+use crate::linked::STORE;
 use crate::plan::{bases, is_below};
 use crate::select::base_of;
 use crate::store::Store;
@@ -279,7 +280,8 @@ fn split(location: &str) -> (&str, &str) {
     below.rsplit_once('/').unwrap_or(("", below))
 }
 
-/// Removes folders that a removal left empty: a scope's, a nested `node_modules`. Not those that hold anything.
+/// Removes folders that a removal left empty: a scope's, a nested `node_modules`, one of the store of a linked tree. Not
+/// those that hold anything.
 pub(crate) fn remove_empty_folders(project: &Dir, removed: &[Arc<str>]) -> Result<()> {
     for location in removed {
         let Some(parent) = parent_location(location) else { continue };
@@ -287,17 +289,32 @@ pub(crate) fn remove_empty_folders(project: &Dir, removed: &[Arc<str>]) -> Resul
         let below = parent.strip_prefix(base_of(location)).unwrap_or(parent).trim_start_matches('/');
         let modules =
             if below.is_empty() { "node_modules".to_owned() } else { format!("{below}/node_modules") };
-        let Some(modules_dir) = if_there(base.open_dir(&modules))? else { continue };
-        if let Some((scope, _)) = name_of_location(location).split_once('/') {
-            remove_if_empty(&modules_dir, scope)?;
+        if let Some(modules_dir) = if_there(base.open_dir(&modules))? {
+            if let Some((scope, _)) = name_of_location(location).split_once('/') {
+                remove_if_empty(&modules_dir, scope)?;
+            }
+            if !below.is_empty() {
+                remove_if_empty(&modules_dir, ".bin")?;
+                remove_if_empty(&base, &modules)?;
+            }
         }
-        if below.is_empty() {
-            continue;
+        if let Some(folder) = store_folder(location) {
+            remove_empty_store(project, folder)?;
         }
-        remove_if_empty(&modules_dir, ".bin")?;
-        remove_if_empty(&base, &modules)?;
+    }
+    if removed.iter().any(|location| location.starts_with(STORE)) {
+        remove_if_empty(project, STORE)?;
     }
     Ok(())
+}
+
+/// A folder of a linked tree's store, and the scope that it is in.
+fn remove_empty_store(project: &Dir, folder: &str) -> Result<()> {
+    remove_if_empty(project, folder)?;
+    match folder.rsplit_once('/') {
+        Some((scope, _)) if scope != STORE => remove_if_empty(project, scope),
+        _ => Ok(()),
+    }
 }
 
 fn remove_if_empty(folder: &Dir, name: &str) -> Result<()> {

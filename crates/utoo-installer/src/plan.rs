@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use utoo_lockfile::{Entry, Lockfile};
+use utoo_lockfile::{Entry, Lockfile, parent_location, store_folder};
 
 use crate::select::{Selection, base_of, bundlers};
 
@@ -143,12 +143,23 @@ pub(crate) fn plan(
             None => Shape::Package,
         };
         let found = disk.found.get(location).filter(|_| !blocked.covers(location));
-        let action = action_for(entry, &shape, found, disk.listed.get(location));
+        let action = action_for((location, entry), &shape, found, disk.listed.get(location));
         steps.push(Step { location: location.clone(), action, shape });
     }
     steps.extend(untouched(selection, disk));
     settle_bundles(&mut steps);
-    let removals = removals(selection, disk, &blocked);
+    let mut removals = removals(selection, disk, &blocked);
+    // What is below something that becomes a link goes with it, too.
+    let replaced: FxHashSet<&str> = steps
+        .iter()
+        .filter(|step| step.action == Action::Change && matches!(step.shape, Shape::Link(_)))
+        .map(|step| &*step.location)
+        .collect();
+    removals.retain(|removal| {
+        let mut above =
+            std::iter::successors(parent_location(&removal.location), |above| parent_location(above));
+        !above.any(|above| replaced.contains(above))
+    });
     for step in steps.iter_mut() {
         // What is below something that goes away goes with it, and has to be made anew.
         if removals.iter().any(|removal| is_below(&step.location, &removal.location)) {
@@ -160,12 +171,17 @@ pub(crate) fn plan(
     Plan { steps, obstacles: disk.obstacles.clone() }
 }
 
-fn action_for(entry: &Entry, shape: &Shape, found: Option<&Found>, listed: Option<&Entry>) -> Action {
+fn action_for(
+    (location, entry): (&str, &Entry),
+    shape: &Shape,
+    found: Option<&Found>,
+    listed: Option<&Entry>,
+) -> Action {
     match (shape, found) {
         (_, None) => Action::Add,
         (Shape::Link(wanted), Some(Found::Link(text))) if wanted == text => Action::Keep,
         (Shape::Package | Shape::Bundled(_), Some(Found::Listed))
-            if listed.is_some_and(|listed| is_same(entry, listed)) =>
+            if listed.is_some_and(|listed| is_same(location, entry, listed)) =>
         {
             Action::Keep
         }
@@ -173,13 +189,15 @@ fn action_for(entry: &Entry, shape: &Shape, found: Option<&Found>, listed: Optio
     }
 }
 
-/// Whether what is installed is what is wanted: by content where both sides know it, else by where it came from.
-fn is_same(wanted: &Entry, listed: &Entry) -> bool {
+/// Whether what is installed is what is wanted: by content where both sides know it, else by where it came from, which
+/// the folder's name in the store of a linked tree says.
+fn is_same(location: &str, wanted: &Entry, listed: &Entry) -> bool {
     if listed.link || wanted.version != listed.version || wanted.name != listed.name {
         return false;
     }
     match (&wanted.integrity, &listed.integrity) {
         (Some(wanted), Some(listed)) => wanted.matches(listed) || listed.matches(wanted),
+        _ if store_folder(location).is_some() => true,
         _ => wanted.resolved == listed.resolved,
     }
 }

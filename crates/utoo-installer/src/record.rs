@@ -7,15 +7,16 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use utoo_fs::Dir;
-use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location};
+use utoo_lockfile::{Entry, Lockfile, name_of_location, parent_location, store_folder};
 
 use crate::Result;
 use crate::bins::Commands;
 use crate::disk::HIDDEN_LOCKFILE;
 use crate::installer::{Completion, EntryFilter};
+use crate::linked::STORE;
 use crate::make::{Job, Made};
 use crate::plan::{Action, DiskState, Plan, Shape};
-use crate::select::{Selection, is_in_modules};
+use crate::select::{Selection, base_of, is_in_modules};
 use crate::state::touch_hidden;
 
 /// Takes what is about to change out of the hidden lockfile: from here on, until the install has ended, it lists only
@@ -57,7 +58,7 @@ pub(crate) fn completed<'a>(job: &'a Job, made: &Made, completion: &Completion) 
             _ => continue,
         };
         let license =
-            license.as_ref().filter(|_| entry.license.is_none() && completion.covers(&step.location));
+            license.as_ref().filter(|_| entry.license.is_none() && job.covers(completion, &step.location));
         if (implied_script && !entry.has_install_script) || license.is_some() {
             complete(tree.to_mut(), &step.location, implied_script, license);
         }
@@ -80,15 +81,27 @@ pub(crate) fn commands<'a>(
     project: &Path,
 ) -> Vec<Commands<'a>> {
     let mut commands = Vec::new();
+    let steps = job.plan.steps.iter().enumerate();
+    let in_store: FxHashMap<&str, usize> = steps
+        .filter(|(_, step)| store_folder(&step.location).is_some())
+        .map(|(at, step)| (&*step.location, at))
+        .collect();
     for (at, step) in job.plan.steps.iter().enumerate().filter(|(_, step)| step.action.leaves_something()) {
         let Some(entry) = tree.get(&step.location) else { continue };
+        // A link into the store of a linked tree has the commands of the package there.
+        let behind = entry
+            .resolved
+            .as_deref()
+            .filter(|_| entry.link)
+            .and_then(|target| Some((*in_store.get(target)?, tree.get(target)?, target)));
+        let (at, entry, own) = behind.unwrap_or((at, entry, &step.location));
         let (bin, linked_folder) = match (&step.shape, entry.resolved.as_deref()) {
-            (Shape::Link(_), Some(target)) => {
+            (Shape::Link(_), Some(target)) if behind.is_none() => {
                 let bin = tree.get(target).map(|folder| folder.bin.clone()).unwrap_or_default();
                 (bin, Some(project.join(target)))
             }
             _ if !entry.bin.is_empty() => (entry.bin.clone(), None),
-            _ => match (made.facts.get(&at), job.disk.listed.get(&step.location)) {
+            _ => match (made.facts.get(&at), job.disk.listed.get(own)) {
                 (Some(facts), _) => (facts.bin.clone(), None),
                 (None, Some(listed)) => (listed.bin.clone(), None),
                 (None, None) => continue,
@@ -119,7 +132,8 @@ pub(crate) fn hidden_text(job: &Job, tree: &Lockfile, unaddressed: Option<&Entry
         .collect();
     let is_there = |location: &str| match is_in_modules(location) {
         true => job.selection.wanted.contains(location),
-        false => targets.contains(location),
+        // The folders of a linked tree have links of their own, whether or not somebody links to them.
+        false => targets.contains(location) || (job.is_linked() && job.selection.touches(location)),
     };
     // What the install was not about is listed as it was.
     let mut others = FxHashMap::<&str, &Entry>::default();
@@ -135,11 +149,21 @@ pub(crate) fn hidden_text(job: &Job, tree: &Lockfile, unaddressed: Option<&Entry
     }
     let listed = tree.packages.iter().map(|(location, entry)| (&**location, entry));
     let listed = listed.filter(|(location, _)| is_there(location) && !others.contains_key(location));
-    let mut hidden: Vec<(&str, Cow<'_, Entry>)> =
-        listed.map(|(location, entry)| (location, without_address(location, entry, unaddressed))).collect();
+    let listed = listed.map(|(location, entry)| {
+        let entry = without_address(location, entry, unaddressed);
+        match &job.behind {
+            Some(behind) => (location, Cow::Owned(behind.listed(location, entry))),
+            None => (location, entry),
+        }
+    });
+    let mut hidden: Vec<(&str, Cow<'_, Entry>)> = listed.collect();
     hidden.extend(others.into_iter().map(|(location, entry)| (location, Cow::Borrowed(entry))));
     let withdrawn = job.plan.with(Action::Withdraw).next().is_some();
-    let is_none = hidden.is_empty() && job.disk.found.is_empty() && !withdrawn;
+    let is_bare = match job.is_linked() {
+        true => !job.selection.wanted.iter().any(|location| base_of(location).is_empty()),
+        false => hidden.is_empty(),
+    };
+    let is_none = is_bare && job.disk.found.is_empty() && !withdrawn;
     let entries = hidden.iter().map(|(location, entry)| (*location, &**entry));
     (!is_none).then(|| tree.to_hidden_text_with(entries))
 }
@@ -173,7 +197,7 @@ pub(crate) fn write_hidden(project: &Path, job: &Job, text: Option<String>) -> R
     touch_hidden(project)
 }
 
-/// The `node_modules` folders of what is on disk, and their scopes, relative to the project.
+/// The `node_modules` folders of what is on disk, their scopes, and the store of a linked tree, relative to the project.
 pub(crate) fn folders(selection: &Selection) -> Vec<PathBuf> {
     let mut folders: FxHashSet<&str> = FxHashSet::default();
     for location in &selection.wanted {
@@ -182,6 +206,10 @@ pub(crate) fn folders(selection: &Selection) -> Vec<PathBuf> {
         folders.insert(modules);
         if name.contains('/') {
             folders.extend(location.rsplit_once('/').map(|(scope, _)| scope));
+        }
+        if let Some(folder) = store_folder(location) {
+            folders.insert(STORE);
+            folders.extend(folder.rsplit_once('/').map(|(above, _)| above));
         }
     }
     let mut folders: Vec<_> = folders.into_iter().map(PathBuf::from).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use utoo_lockfile::{
-    Entry, LocationKind, Lockfile, ancestors, name_of_location, nested_location, validate_location,
+    Entry, LocationKind, Lockfile, ancestors, name_of_location, nested_location, validate_installed_location,
 };
 use utoo_types::{
     EngineMismatch, Engines, Omit, Platform, PlatformList, PlatformLists, PlatformMismatch, Platforms,
@@ -157,7 +157,7 @@ pub(crate) fn validate(tree: &Lockfile) -> Result<()> {
     for location in tree.packages.keys() {
         let refuse =
             |reason: &str| InstallError::Location { location: location.clone(), reason: reason.to_owned() };
-        match validate_location(location).map_err(|error| refuse(error.reason))? {
+        match validate_installed_location(location).map_err(|error| refuse(error.reason))? {
             LocationKind::Outside if !targets.contains(base_of(location)) => {
                 return Err(refuse("it is outside the project, and no link of the lockfile leads there"));
             }
@@ -167,7 +167,7 @@ pub(crate) fn validate(tree: &Lockfile) -> Result<()> {
     Ok(())
 }
 
-fn is_omitted(entry: &Entry, omit: Omit) -> bool {
+pub(crate) fn is_omitted(entry: &Entry, omit: Omit) -> bool {
     let Entry { dev, optional, dev_optional, peer, .. } = *entry;
     omit.leaves_out(WantedBy { dev, optional, dev_optional, peer })
 }
@@ -232,10 +232,17 @@ pub(crate) fn label_of(location: &str, entry: &Entry) -> String {
 }
 
 /// Adds everyone who cannot do without one of `failed`: whoever depends on one in another way than optionally, and so
-/// on. What the root or a workspace depends on stays within: they are installed in any case.
+/// on; and links to one, of which a linked tree is made. What the root or a workspace depends on stays within: they are
+/// installed in any case.
 fn with_dependents(tree: &Lockfile, failed: FxHashSet<Arc<str>>) -> FxHashSet<Arc<str>> {
     let mut broken = failed;
     loop {
+        let leads_to_broken = |entry: &Entry| {
+            entry.link && entry.resolved.as_ref().is_some_and(|target| broken.contains(target))
+        };
+        let links = tree.packages.iter().filter(|(_, entry)| leads_to_broken(entry));
+        let links: Vec<Arc<str>> = links.map(|(location, _)| location.clone()).collect();
+        broken.extend(links);
         let names: FxHashSet<String> = broken.iter().map(|at| name_of_location(at).to_owned()).collect();
         let before = broken.len();
         for (location, entry) in &tree.packages {

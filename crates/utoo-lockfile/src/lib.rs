@@ -30,7 +30,7 @@ pub use entry::Entry;
 pub use error::LockfileError;
 pub use format::Format;
 pub use location::{
-    LocationError, LocationKind, ancestors, name_of_location, nested_location, parent_location,
-    validate_location,
+    LocationError, LocationKind, ancestors, name_of_location, nested_location, parent_location, store_folder,
+    validate_installed_location, validate_location,
 };
 pub use lockfile::{CURRENT_VERSION, Lockfile, Packages};

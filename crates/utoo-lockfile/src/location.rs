@@ -6,6 +6,8 @@
 use utoo_types::PackageName;
 
 const MODULES: &str = "node_modules";
+/// What the locations of packages begin with that lie in the store of a linked tree.
+const STORE: &str = "node_modules/.store/";
 
 /// What kind of place a location is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,6 +120,45 @@ pub fn validate_location(location: &str) -> Result<LocationKind, LocationError> 
     }
     classify(location)
         .map_err(|reason| LocationError { location: location.chars().take(200).collect(), reason })
+}
+
+/// The folder of the store of a linked tree (`install-strategy=linked`) in which a location is, or which it is:
+/// `node_modules/.store/<key>`, with the scope in the key of a scoped package. `None` outside of the store.
+///
+/// ```
+/// # use utoo_lockfile::store_folder;
+/// let location = "node_modules/.store/@s/a@1.0.0-hash/node_modules/@s/a";
+/// assert_eq!(store_folder(location), Some("node_modules/.store/@s/a@1.0.0-hash"));
+/// assert_eq!(store_folder("node_modules/a"), None);
+/// ```
+pub fn store_folder(location: &str) -> Option<&str> {
+    let key = location.strip_prefix(STORE)?;
+    let scope = if key.starts_with('@') { key.find('/')? + 1 } else { 0 };
+    let end = key[scope..].find('/').map_or(key.len(), |end| scope + end);
+    (end > scope).then(|| &location[..STORE.len() + end])
+}
+
+/// [`validate_location`] for what is on disk: as the hidden lockfile of a linked tree has it, packages may also be at
+/// `node_modules/.store/<key>/node_modules/<name>`, and nowhere else in there.
+///
+/// # Errors
+///
+/// [`LocationError`], with the location and the rule.
+pub fn validate_installed_location(location: &str) -> Result<LocationKind, LocationError> {
+    let Some(folder) = store_folder(location) else { return validate_location(location) };
+    let refused = |reason| LocationError { location: location.chars().take(200).collect(), reason };
+    let key = &folder[STORE.len()..];
+    let is_odd = |part: &str| matches!(part, "" | "." | "..") || part.contains(['\\', '\0']);
+    let (scope, name) = key.split_once('/').unwrap_or(("@", key));
+    let has_version = || name.chars().skip(1).any(|letter| letter == '@');
+    if is_odd(scope) || is_odd(name) || !has_version() {
+        return Err(refused("what follows .store is no package of a store"));
+    }
+    match location[folder.len()..].strip_prefix('/').map(classify) {
+        None | Some(Ok(LocationKind::Package)) => Ok(LocationKind::Package),
+        Some(Ok(_)) => Err(refused("in the folders of a store there are packages only")),
+        Some(Err(reason)) => Err(refused(reason)),
+    }
 }
 
 fn classify(location: &str) -> Result<LocationKind, &'static str> {

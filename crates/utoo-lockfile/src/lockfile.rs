@@ -7,7 +7,10 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use serde_json::{Map, Value};
 
-use crate::{Entry, Format, LockfileError, conflict, legacy, parent_location, read, validate_location};
+use crate::{
+    Entry, Format, LocationError, LocationKind, LockfileError, conflict, legacy, parent_location, read,
+    store_folder, validate_installed_location, validate_location,
+};
 
 /// Entries by location, in the order in which they were read or inserted; written in npm's order.
 pub type Packages = IndexMap<Arc<str>, Entry, FxBuildHasher>;
@@ -68,7 +71,26 @@ impl Lockfile {
     ///
     /// [`LockfileError`], with the file, and the line and column where there is one.
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, LockfileError> {
-        let path = path.as_ref();
+        Self::parse_with(text, path.as_ref(), validate_location)
+    }
+
+    /// Reads a hidden lockfile, which may be that of a linked tree: see [`validate_installed_location`]. The empty entries
+    /// that npm writes there for the folders of the store are left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lockfile::parse`].
+    pub fn parse_hidden(text: &str, path: impl AsRef<Path>) -> Result<Self, LockfileError> {
+        let mut hidden = Self::parse_with(text, path.as_ref(), validate_installed_location)?;
+        hidden.packages.retain(|location, _| store_folder(location) != Some(&**location));
+        Ok(hidden)
+    }
+
+    fn parse_with(
+        text: &str,
+        path: &Path,
+        validate: impl Fn(&str) -> Result<LocationKind, LocationError>,
+    ) -> Result<Self, LockfileError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let document = match read::document(text) {
             Ok(document) => document,
@@ -79,8 +101,7 @@ impl Lockfile {
         let root = document.root();
         let packages = document.packages.unwrap_or_else(|| legacy::inflate(root, &document.dependencies));
         for location in packages.keys() {
-            validate_location(location)
-                .map_err(|error| LockfileError::Location { path: display(path), error })?;
+            validate(location).map_err(|error| LockfileError::Location { path: display(path), error })?;
         }
         Ok(Self {
             lockfile_version: match modern {

@@ -4,6 +4,7 @@ mod dependencies;
 mod packages;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -12,7 +13,7 @@ use utoo_types::{Dependencies, Integrity, PackageName};
 use crate::json::{Key, Printer, key_order, text_order};
 use crate::lockfile::CURRENT_VERSION;
 use crate::read::VERSION;
-use crate::{Entry, Lockfile};
+use crate::{Entry, Lockfile, store_folder};
 use dependencies::Installed;
 use packages::print_entry;
 
@@ -29,7 +30,7 @@ impl Lockfile {
 
     /// The document as npm 11 writes it to `node_modules/.package-lock.json`: without the root, and always in version 3.
     /// What else is not on the disk (optional packages for other platforms, links' folders outside) is for the caller to
-    /// leave out, with [`Lockfile::to_hidden_text_with`].
+    /// leave out, with [`Lockfile::to_hidden_text_with`]. The folders of a linked tree's store get an empty entry each.
     pub fn to_hidden_text(&self) -> String {
         self.to_hidden_text_with(self.entries())
     }
@@ -44,7 +45,12 @@ impl Lockfile {
         if extra.contains_key(VERSION) {
             extra.to_mut().shift_remove(VERSION);
         }
-        self.print(CURRENT_VERSION, &extra, entries.into_iter().filter(|(location, _)| !location.is_empty()))
+        let mut entries: Vec<_> = entries.into_iter().filter(|(location, _)| !location.is_empty()).collect();
+        let folders: BTreeSet<&str> =
+            entries.iter().filter_map(|(location, _)| store_folder(location)).collect();
+        let nothing = Entry::default();
+        entries.extend(folders.into_iter().map(|folder| (folder, &nothing)));
+        self.print(CURRENT_VERSION, &extra, entries)
     }
 
     fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {

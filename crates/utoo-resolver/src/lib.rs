@@ -51,7 +51,22 @@
 //!   (`bundled/needs-outside`). What is in a bundle for another platform is refused once a lockfile has it, by npm also where
 //!   that is all that has changed (`bundled/platform-again`).
 //!
-//! Not there so far, and refused by name: the `linked` strategy, and a folder of a git repository (`git/path`).
+//! Of linked trees (`--install-strategy=linked`), which the installer lays out from the hoisted one; keys, package-lock.json
+//! and links are npm's but for these:
+//!
+//! * A folder under another name than its own is linked under the name that is asked for; npm links it under its own, where
+//!   nobody finds it (`linked/folder-other-name`).
+//! * What a workspace in the folder of another needs is there; npm leaves it out (`linked/workspace-in-workspace`).
+//! * A package that depends on another version of itself has that in its own `node_modules`; npm puts a link to it in the
+//!   place of the package (`linked/self`).
+//! * The hidden lockfile lists what is on disk: npm's also lists what an install for one workspace left out
+//!   (`linked/one-workspace`), and optional packages that could not be had (`linked/optional-missing`).
+//! * An install that has nothing to do writes nothing; npm then takes the integrity of all packages out of the hidden
+//!   lockfile (`linked/again`).
+//! * Without a package-lock.json, the next install resolves anew; npm reads its own list of the store as an ideal tree,
+//!   and empties the store (`linked/no-lock`).
+//!
+//! Not there so far, and refused by name: a folder of a git repository (`git/path`).
 //!
 //! ```
 //! use utoo_resolver::{ManifestCache, ManifestJob, ManifestJobDone, Project, ResolveOptions, Resolver, Step};

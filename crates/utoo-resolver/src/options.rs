@@ -45,6 +45,9 @@ pub enum InstallStrategy {
     Nested,
     /// Direct dependencies at the top, all else below them.
     Shallow,
+    /// As [`InstallStrategy::Hoisted`]: the installer lays that tree out. What tarballs bundle has no place in it, and so is
+    /// not looked at, but where nothing is unpacked ([`Goal::Lockfile`]).
+    Linked,
 }
 
 /// Whether a second copy is avoided at the price of an older version.

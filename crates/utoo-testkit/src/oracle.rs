@@ -73,7 +73,7 @@ impl Npm {
         let mut outcome = Outcome::Done;
         for line in lines.iter().map(RunLine::for_npm) {
             // npm's own options come first: what follows `--` belongs to the command.
-            let registry = format!("--registry={}", project.server().url());
+            let registry = format!("--registry={}", project.origin());
             let flags = FLAGS.iter().map(|flag| (*flag).to_owned()).chain([registry]);
             let args = flags.chain(line.args).collect();
             outcome = project.run_line(Path::new("npm"), &RunLine { env: line.env, args })?.outcome();

@@ -65,6 +65,8 @@ pub enum ProjectError {
 pub struct TestProject {
     temp: TempDir,
     server: ServerHandle,
+    /// The registry's URL for whoever asks it: the server's own, unless that is its proxy.
+    origin: String,
     deadline: Duration,
     is_searched: AtomicBool,
 }
@@ -77,16 +79,22 @@ impl TestProject {
 
     /// An empty project on a server that was started with options of its own.
     pub fn with_server(server: ServerHandle) -> Result<Self, ProjectError> {
+        let origin = server.url();
+        Self::with_origin(server, origin)
+    }
+
+    fn with_origin(server: ServerHandle, origin: String) -> Result<Self, ProjectError> {
         let temp = TempDir::new().map_err(|source| io_error("a temporary directory", source))?;
-        let project = Self { temp, server, deadline: DEADLINE, is_searched: AtomicBool::new(false) };
+        let project = Self { temp, server, origin, deadline: DEADLINE, is_searched: AtomicBool::new(false) };
         for dir in [project.dir(), project.home(), project.tmp()] {
             std::fs::create_dir(&dir).map_err(|source| io_error(dir.display(), source))?;
         }
         let [own, elsewhere, _] = PLANTED_SECRETS;
-        let url = project.server.url();
+        let (url, server) = (&project.origin, project.server.url());
         let address = url.trim_start_matches("http:");
+        let proxy = if *url == server { String::new() } else { format!("proxy={server}\n") };
         let npmrc = format!(
-            "registry={url}\n{address}:_authToken={own}\n//elsewhere.example/:_authToken={elsewhere}\n"
+            "registry={url}\n{proxy}{address}:_authToken={own}\n//elsewhere.example/:_authToken={elsewhere}\n"
         );
         write(&project.home().join(".npmrc"), npmrc.as_bytes())?;
         Ok(project)
@@ -101,9 +109,14 @@ impl TestProject {
 
     /// A scenario's project, as it is before its commands, and its registry.
     pub fn from_scenario(scenario: &Scenario) -> Result<Self, ProjectError> {
-        let project = Self::new(scenario.fixtures()?)?;
+        let mut options = ServerOptions::new(Mode::Fixtures(scenario.fixtures()?));
+        options.public_url = scenario.origin().and_then(|url| url.parse().ok());
+        let origin = options.public_url.as_ref().map(ToString::to_string);
+        let server = Server::start(options)?;
+        let origin = origin.unwrap_or_else(|| server.url());
+        let project = Self::with_origin(server, origin)?;
         for (path, text) in scenario.files() {
-            write(&project.place(path)?, Answer::to_origin(text, &project.server.url()).as_bytes())?;
+            write(&project.place(path)?, Answer::to_origin(text, &project.origin).as_bytes())?;
         }
         for (path, tarball) in scenario.tarballs()? {
             write(&project.place(path)?, &tarball)?;
@@ -151,6 +164,11 @@ impl TestProject {
         &self.server
     }
 
+    /// The URL under which the registry is asked.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// Writes a file of the project, with its directories.
     pub fn write(&self, path: &str, text: &str) -> Result<(), ProjectError> {
         write(&utoo_fs::contained_join(&self.dir(), path)?, text.as_bytes())
@@ -165,14 +183,13 @@ impl TestProject {
     /// package-lock.json with the registry written as [`REGISTRY`](crate::REGISTRY).
     #[must_use]
     pub fn lock(&self) -> Option<String> {
-        self.read("package-lock.json").map(|text| Answer::from_origin(&text, &self.server.url()))
+        self.read("package-lock.json").map(|text| Answer::from_origin(&text, &self.origin))
     }
 
     /// node_modules/.package-lock.json, likewise.
     #[must_use]
     pub fn hidden_lock(&self) -> Option<String> {
-        self.read("node_modules/.package-lock.json")
-            .map(|text| Answer::from_origin(&text, &self.server.url()))
+        self.read("node_modules/.package-lock.json").map(|text| Answer::from_origin(&text, &self.origin))
     }
 
     /// What stands on disk below `node_modules`: the version in each package.json, or `link`, by location.
@@ -186,19 +203,17 @@ impl TestProject {
     /// Everything that is compared, `files` being the paths of the project's own that are.
     #[must_use]
     pub fn answer<'a>(&self, outcome: Outcome, files: impl IntoIterator<Item = &'a str>) -> Answer {
-        let url = self.server.url();
-        let text = |path: &str| self.read(path).map(|text| Answer::from_origin(&text, &url));
+        let text = |path: &str| self.read(path).map(|text| Answer::from_origin(&text, &self.origin));
         let files = files.into_iter().filter_map(|path| Some((path.to_owned(), text(path)?))).collect();
         Answer { outcome, lock: self.lock(), hidden: self.hidden_lock(), disk: None, files }
     }
 
     /// Everything that a scenario compares.
     pub(crate) fn answer_to(&self, scenario: &Scenario, outcome: Outcome) -> Answer {
-        let url = self.server.url();
         let mut answer = self.answer(outcome, []);
         for path in scenario.watched_files().into_keys() {
             if let Some(text) = self.place(path).ok().and_then(|path| std::fs::read_to_string(path).ok()) {
-                answer.files.insert(path.to_owned(), Answer::from_origin(&text, &url));
+                answer.files.insert(path.to_owned(), Answer::from_origin(&text, &self.origin));
             }
         }
         let watched = scenario.watched();

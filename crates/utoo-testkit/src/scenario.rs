@@ -26,9 +26,10 @@
 //! project and `~/x` in HOME. A lockfile that is already there is `before/package-lock.json`, since `package-lock.json` is
 //! the one that npm wrote. In all of them the registry is `https://registry.example/`.
 //!
-//! Three more are for special needs: `tarball <path>` holds a line like the registry's, whose tarball becomes that file;
+//! Four more are for special needs: `tarball <path>` holds a line like the registry's, whose tarball becomes that file;
 //! `git <host>/<path>` is a repository (the head of `git.rs` says how); `watch` lists files and folders whose contents are compared
-//! as well.
+//! as well. `origin` says under which URL the registry is asked, by a proxy, where names on disk depend on that (keys of
+//! a linked tree are hashes of URLs too): else it is that of a server on a free port.
 //!
 //! Sections from `-- npm --` on are recorded: npm's version and its exit or error code, the lockfile, the hidden
 //! lockfile (`as package-lock.json` when it holds the same packages), `disk` (what was watched), and `<path> after` for
@@ -329,6 +330,11 @@ impl Scenario {
         found.filter_map(|section| Some((section.name.strip_prefix(prefix)?, &*section.body))).collect()
     }
 
+    /// The registry's URL while the commands run, if that matters.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        self.section("origin").map(str::trim)
+    }
+
     /// What `watch` names.
     pub(crate) fn watched(&self) -> Vec<&str> {
         self.section("watch")
@@ -484,7 +490,7 @@ fn is_recorded(section: &str) -> bool {
 
 fn is_special(section: &str) -> bool {
     is_recorded(section)
-        || matches!(section, "registry" | "run" | "watch" | "differs")
+        || matches!(section, "registry" | "run" | "watch" | "differs" | "origin")
         || ["package ", TARBALL, GIT].iter().any(|prefix| section.starts_with(prefix))
 }
 

@@ -25,8 +25,9 @@ use std::time::Instant;
 
 use serde_json::json;
 use utoo_installer::{
-    BinLinks, Built, EventSink, InstallEvent, InstallRequest, Installed, Installer, InstallerOptions, Policy,
-    Rebuild, RootScripts, ScriptOutput, Stage, Store, record_state,
+    BinLinks, Built, Completion, EventSink, InstallEvent, InstallRequest, Installed, Installer,
+    InstallerOptions, Layout, Linked, Peers, Policy, Rebuild, RootScripts, ScriptOutput, Stage, Store,
+    record_state,
 };
 use utoo_lockfile::{Lockfile, drift};
 use utoo_registry::UnifiedRegistry;
@@ -120,6 +121,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         return Ok(done);
     }
     drop((resolved.spent, documents));
+    let layout = layout(context, &inputs, || inputs::completion(project.lock.as_deref(), &tree));
     let request = InstallRequest {
         completion: unfinished.completion(project.lock.as_deref(), &tree),
         scope: targets.scope(&inputs, &tree),
@@ -128,6 +130,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
         tree,
         root_scripts: if plain { RootScripts::All } else { RootScripts::DependenciesOnly },
         rebuild: Rebuild::Pending,
+        layout,
     };
     drop(project);
     let built = fill(&installer, &policy, request, &progress).await?;
@@ -188,6 +191,7 @@ async fn install_locked(context: &Context, inputs: Inputs, lock: Lockfile) -> Cl
         inert: resolved.inert,
         scope: targets.scope(&inputs, &tree),
         workspaces: targets.workspaces(&inputs),
+        layout: layout(context, &inputs, || Completion::None),
         ..InstallRequest::new(tree)
     };
     let built = fill(&installer, &policy, request, &progress).await?;
@@ -306,20 +310,29 @@ fn stage_name(stage: Stage) -> &'static str {
     }
 }
 
+/// Where the packages of a tree go.
+fn layout(context: &Context, inputs: &Inputs, fresh: impl FnOnce() -> Completion) -> Layout {
+    let settings = context.config.resolve();
+    if settings.install_strategy != utoo_config::InstallStrategy::Linked {
+        return Layout::Locations;
+    }
+    Layout::Linked(Linked {
+        workspaces: inputs.workspace_locations(),
+        peers: if settings.legacy_peer_deps { Peers::ByChance } else { Peers::Required },
+        fresh: fresh(),
+    })
+}
+
 /// What npm can do here and utoo cannot yet: refused by name, before anything is written.
 fn refuse_unsupported(context: &Context) -> CliResult<()> {
     crate::policy::refuse_flag(context)?;
-    let config = &context.config;
-    let refused = match config.save() {
-        _ if config.resolve().install_strategy == utoo_config::InstallStrategy::Linked => {
-            "install-strategy=linked".to_owned()
+    match context.config.save().kind {
+        Some(utoo_config::SaveKind::PeerOptional) => {
+            let message = "not supported yet: save-peer with save-optional";
+            Err(CliError::new(Category::Usage, "EUNSUPPORTED", message))
         }
-        save if save.kind == Some(utoo_config::SaveKind::PeerOptional) => {
-            "save-peer with save-optional".to_owned()
-        }
-        _ => return Ok(()),
-    };
-    Err(CliError::new(Category::Usage, "EUNSUPPORTED", format!("not supported yet: {refused}")))
+        _ => Ok(()),
+    }
 }
 
 /// How many packages a tree has, links and the project not counted.

@@ -5,6 +5,7 @@
 //! project along the dependencies, breadth first, and makes what is shown.
 
 mod actual;
+mod store;
 mod view;
 
 use utoo_types::{Spec, SpecContext};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use utoo_config::Omit;
 use utoo_installer::{EngineCheck, InstallRequest, PlatformCheck, Rebuild, RootScripts};
 use utoo_lockfile::{Entry, Lockfile};
 use utoo_registry::UnifiedRegistry;
-use utoo_types::{Spec, SpecContext};
+use utoo_types::{Integrity, Spec, SpecContext};
 
 use super::install::{self, Inputs, Unsaved};
 use super::scripts::{fits, installed_tree};
@@ -21,6 +21,9 @@ pub(super) fn rebuild(context: &Context, names: &[String]) -> CliResult<Done> {
     let inputs = Inputs::read(context)?;
     let was_fresh = inputs.is_up_to_date(context);
     let mut tree = installed_tree(context)?;
+    if let Some(lock) = inputs.lock_of_file(context)? {
+        complete(&mut tree, &lock);
+    }
     tree.packages.entry("".into()).or_insert_with(|| Entry::from_manifest(inputs.root.json.manifest()));
     let again = meant(context, &tree, names)?;
     let mut request = InstallRequest::new(tree);
@@ -49,6 +52,20 @@ pub(super) fn rebuild(context: &Context, names: &[String]) -> CliResult<Done> {
         }
         Ok(install::rebuilt(context, &policy, &installed))
     })?
+}
+
+/// npm's list of a linked tree has no integrity for what came from a lockfile; nothing is made without it that can be made
+/// with it.
+fn complete(tree: &mut Lockfile, lock: &Lockfile) {
+    let known: FxHashMap<&str, &Integrity> = lock
+        .packages
+        .values()
+        .filter_map(|entry| Some((entry.resolved.as_deref()?, entry.integrity.as_ref()?)))
+        .collect();
+    for entry in tree.packages.values_mut().filter(|entry| entry.integrity.is_none() && !entry.link) {
+        let integrity = entry.resolved.as_deref().and_then(|resolved| known.get(resolved));
+        entry.integrity = integrity.map(|&integrity| integrity.clone());
+    }
 }
 
 /// The locations that the words mean, by name and version, as npm takes them.

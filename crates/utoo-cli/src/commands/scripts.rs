@@ -128,6 +128,9 @@ pub(super) fn installed_tree(context: &Context) -> CliResult<Lockfile> {
     for name in ["node_modules/.package-lock.json", "npm-shrinkwrap.json", "package-lock.json"] {
         let path = context.root().join(name);
         match utoo_fs::read_to_string(&path) {
+            Ok(text) if name.starts_with("node_modules") => {
+                return Ok(Lockfile::parse_hidden(&text, &path)?);
+            }
             Ok(text) => return Ok(Lockfile::parse(&text, &path)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(CliError::io("cannot read", &path, &error)),

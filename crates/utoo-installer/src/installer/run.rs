@@ -23,7 +23,7 @@ impl<S: TarballSource> Installer<S> {
     /// [`InstallError`] when one fails; `node_modules` is whole all the same, and the next install runs again what did
     /// not end well. An optional dependency whose script fails is taken out instead, with what only it needs.
     pub async fn run_scripts(&self, built: Built) -> Result<Installed> {
-        let Built { mut summary, completed, mut folders, job, made, rest } = built;
+        let Built { mut summary, completed, completed_ideal, mut folders, job, made, rest } = built;
         let options = &*self.options;
         let started = Instant::now();
         let tree = completed.as_ref().unwrap_or(&job.tree);
@@ -34,6 +34,10 @@ impl<S: TarballSource> Installer<S> {
         };
         let wanting = Wanting::find(&job, &made, tree, &options.policy, &own)?;
         summary.scripts_skipped = wanting.skipped;
+        if let Some(behind) = &job.behind {
+            // Who hears of it knows the ideal tree.
+            summary.scripts_skipped.iter_mut().for_each(|one| behind.name_origin(&mut one.location));
+        }
         if let Some(runner) = &options.scripts {
             let mut lifecycle = Lifecycle {
                 runner,
@@ -55,7 +59,12 @@ impl<S: TarballSource> Installer<S> {
             self.stage_done(Stage::Scripts, started);
         }
         // Nobody else works on the job any more, so that its tree is taken and not copied.
-        let taken = |job: Arc<Job>| Arc::try_unwrap(job).map_or_else(|job| job.tree.clone(), |job| job.tree);
+        let taken = |job: Arc<Job>| match Arc::try_unwrap(job) {
+            Ok(Job { behind: Some(behind), .. }) => behind.tree,
+            Ok(job) => job.tree,
+            Err(job) => job.behind.as_ref().map_or(&job.tree, |behind| &behind.tree).clone(),
+        };
+        let completed = if job.behind.is_some() { completed_ideal } else { completed };
         let tree = completed.unwrap_or_else(|| taken(job));
         Ok(Installed { summary, tree, folders })
     }

@@ -85,6 +85,40 @@ fn lookalikes_are_refused() {
     }
 }
 
+#[test]
+fn a_store_has_packages_and_their_folders() {
+    for location in [
+        "node_modules/.store/a@1.0.0-hash",
+        "node_modules/.store/a@1.0.0-hash/node_modules/a",
+        "node_modules/.store/a@1.0.0-hash/node_modules/@s/b",
+        "node_modules/.store/@s/a@1.0.0-hash",
+        "node_modules/.store/@s/a@1.0.0-hash/node_modules/@s/a",
+    ] {
+        assert_eq!(validate_installed_location(location), Ok(LocationKind::Package), "{location}");
+        assert!(validate_location(location).is_err(), "{location}");
+    }
+    for location in [
+        "node_modules/.store",
+        "node_modules/.store/",
+        "node_modules/.store/@s",
+        "node_modules/.store/a",
+        "node_modules/.store/..",
+        "node_modules/.store/../../x@1",
+        "node_modules/.store/@s/..",
+        "node_modules/.store/@../a@1",
+        "node_modules/.store/a@1/..",
+        "node_modules/.store/a@1/lib",
+        "node_modules/.store/a@1/node_modules",
+        "node_modules/.store/a@1/node_modules/..",
+        "node_modules/.store/a@1/node_modules/.bin",
+        "node_modules/.store/a@1\\b/node_modules/a",
+        "packages/a/node_modules/.store/a@1/node_modules/a",
+        "node_modules/.bin/a",
+    ] {
+        assert!(validate_installed_location(location).is_err(), "{location}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_accepted_climbs_only_at_its_start(location in "(\\.\\./|node_modules/|@s/|a/|\\.bin/|\\./|/|\\\\|b){0,8}") {

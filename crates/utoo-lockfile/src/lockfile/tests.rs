@@ -93,3 +93,26 @@ fn an_odd_version_is_compared_as_a_number_and_written_as_it_was() {
         assert!(read(version).to_text().contains("\"lockfileVersion\": 3"), "{version}");
     }
 }
+
+#[test]
+fn a_store_is_read_from_a_hidden_lockfile_only_and_written_with_its_folders() {
+    let text = r#"{
+  "lockfileVersion": 3,
+  "requires": true,
+  "packages": {
+    "node_modules/.store/a@1.0.0-hash": {},
+    "node_modules/.store/a@1.0.0-hash/node_modules/a": {
+      "version": "1.0.0"
+    },
+    "node_modules/a": {
+      "resolved": "node_modules/.store/a@1.0.0-hash/node_modules/a",
+      "link": true
+    }
+  }
+}
+"#;
+    assert_eq!(parse(text).unwrap_err().code(), "EBADLOCATION");
+    let hidden = Lockfile::parse_hidden(text, ".package-lock.json").unwrap();
+    assert_eq!(hidden.packages.len(), 2);
+    assert_eq!(hidden.to_hidden_text(), text);
+}

@@ -9,7 +9,7 @@ use utoo_types::{BundleDependencies, PackageName};
 use super::{Builder, Stop};
 use crate::cache::ManifestCache;
 use crate::error::ResolveError;
-use crate::options::Goal;
+use crate::options::{Goal, InstallStrategy};
 use crate::registry::{Bundled, ManifestJob};
 use crate::tree::{NodeId, NodeKind};
 
@@ -20,6 +20,9 @@ impl Builder<'_> {
         let package = self.tree.package_of(node);
         let bundles = package.manifest.bundle_dependencies != BundleDependencies::None;
         if !bundles || self.tree.node(node).kind != NodeKind::Package || self.unbundled.contains(&node) {
+            return Ok(());
+        }
+        if self.options.install_strategy == InstallStrategy::Linked && self.options.goal == Goal::Install {
             return Ok(());
         }
         // A bundle inside a bundle came with the outer one.

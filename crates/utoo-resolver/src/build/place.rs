@@ -141,7 +141,7 @@ impl Builder<'_> {
 
     fn stops_at(&self, target: NodeId) -> bool {
         match self.options.install_strategy {
-            InstallStrategy::Hoisted => false,
+            InstallStrategy::Hoisted | InstallStrategy::Linked => false,
             InstallStrategy::Nested => true,
             InstallStrategy::Shallow => {
                 let above = self.tree.node(target).resolve_parent();

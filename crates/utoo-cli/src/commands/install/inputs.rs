@@ -101,6 +101,10 @@ impl Inputs {
         self.workspaces.iter().any(|workspace| workspace.package.json.name() == Some(name))
     }
 
+    pub(in crate::commands) fn workspace_packages(&self) -> impl Iterator<Item = &Package> {
+        self.workspaces.iter().map(|workspace| &workspace.package)
+    }
+
     pub(in crate::commands) fn workspace_locations(&self) -> Vec<Arc<str>> {
         self.workspaces.iter().map(|workspace| Arc::clone(&workspace.location)).collect()
     }
@@ -168,7 +172,7 @@ impl Inputs {
 
     /// What the lockfile says. One that cannot be read counts as none, as for npm; one that names places outside of the
     /// project is refused.
-    pub(super) fn lock_of_file(&self, context: &Context) -> CliResult<Option<Lockfile>> {
+    pub(in crate::commands) fn lock_of_file(&self, context: &Context) -> CliResult<Option<Lockfile>> {
         let Some(text) = &self.lock_text else { return Ok(None) };
         match Lockfile::parse(text, &self.lock_path) {
             Ok(lock) => Ok(Some(lock)),
@@ -267,7 +271,8 @@ fn read_lock(context: &Context) -> CliResult<(PathBuf, Option<String>)> {
     Ok((default, None))
 }
 
-/// What is installed, where nothing else says; unreadable counts as nothing.
+/// What is installed, where nothing else says; unreadable counts as nothing, and so does the list of a linked tree, which
+/// says nothing of the ideal tree behind it.
 fn hidden_lock(root: &Path) -> Option<Lockfile> {
     let path = root.join("node_modules/.package-lock.json");
     Lockfile::parse(&utoo_fs::read_to_string(&path).ok()?, &path).ok()

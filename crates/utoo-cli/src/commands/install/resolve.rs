@@ -41,7 +41,9 @@ pub(super) async fn resolve(
         let is_about_all = settings.all.is_none() && settings.selected.is_empty();
         // Nothing is fetched ahead from a lockfile that names a source which package.json does not (any more).
         let is_trusted = policy.check_lockfile(lock).is_ok();
-        if let Some(installer) = installer.filter(|_| is_about_all && is_trusted) {
+        // The places of a linked tree are known only when the whole of it is.
+        let is_linked = context.config.resolve().install_strategy == utoo_config::InstallStrategy::Linked;
+        if let Some(installer) = installer.filter(|_| is_about_all && is_trusted && !is_linked) {
             installer.begin(lock.clone());
         }
     }
@@ -120,8 +122,8 @@ pub(crate) fn options(context: &Context) -> ResolveOptions {
         install_strategy: match settings.install_strategy {
             utoo_config::InstallStrategy::Nested => InstallStrategy::Nested,
             utoo_config::InstallStrategy::Shallow => InstallStrategy::Shallow,
-            // `linked` was refused before.
-            _ => InstallStrategy::Hoisted,
+            utoo_config::InstallStrategy::Linked => InstallStrategy::Linked,
+            utoo_config::InstallStrategy::Hoisted => InstallStrategy::Hoisted,
         },
         dedupe: if settings.prefer_dedupe { Dedupe::Fewest } else { Dedupe::Newest },
         pick: PickOptions {

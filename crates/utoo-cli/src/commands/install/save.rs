@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::json;
-use utoo_config::{Config, SaveSettings};
+use utoo_config::{Config, InstallStrategy, SaveSettings};
 use utoo_lockfile::{CURRENT_VERSION, Entry, Format, Lockfile, ancestors, nested_location};
 use utoo_types::{DependencyKind, PackageJson, Range, SpecKind, Version};
 
@@ -158,7 +158,7 @@ pub(super) fn save(
         }
     }
     if context.config.lock().package_lock {
-        let text = lockfile_text(context, tree);
+        let text = lockfile_text(context, &unlisted(context, inputs, tree));
         if inputs.lock_text.as_deref() != Some(&text) {
             write(&inputs.lock_path, &text)?;
             saved.lockfile = true;
@@ -166,6 +166,21 @@ pub(super) fn save(
         written = Some(text);
     }
     Ok((saved, written))
+}
+
+/// npm learns what the shrinkwraps of packages list only when it lays a linked tree out, and writes down what the lockfile
+/// had of it before.
+fn unlisted<'t>(context: &Context, inputs: &Inputs, tree: &'t Lockfile) -> Cow<'t, Lockfile> {
+    let is_linked = context.config.resolve().install_strategy == InstallStrategy::Linked;
+    let has_shrinkwraps = tree.packages.values().any(|entry| entry.has_shrinkwrap);
+    if !is_linked || !has_shrinkwraps || context.is_only_lock() {
+        return Cow::Borrowed(tree);
+    }
+    let before = inputs.lock_text.as_deref().and_then(|text| Lockfile::parse(text, &inputs.lock_path).ok());
+    let before = before.unwrap_or_default();
+    let mut listed = tree.clone();
+    listed.packages.retain(|location, _| before.get(location).is_some() || !tree.is_in_shrinkwrap(location));
+    Cow::Owned(listed)
 }
 
 /// Whether a command saves what it resolved, if there is to be a lockfile at all.

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
+use utoo_config::InstallStrategy;
 use utoo_lockfile::{Entry, Lockfile};
 use utoo_resolver::{EdgeKind, EdgeProblem, Folders, Graph, ResolveOptions, inspect};
 use utoo_types::Manifest;
 
 use super::super::install::{Inputs, relative};
+use super::store;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::project::Package;
@@ -40,6 +42,21 @@ pub(super) struct Place {
     /// `"^1.0.0" from the root project`, for each dependent that wants something else.
     pub(super) invalid: Vec<String>,
     pub(super) resolved: Option<Arc<str>>,
+}
+
+impl Place {
+    fn new(name: String, path: PathBuf, node: usize, is_link: bool) -> Self {
+        Self {
+            name,
+            path,
+            node,
+            is_link,
+            extraneous: true,
+            overridden: false,
+            invalid: Vec::new(),
+            resolved: None,
+        }
+    }
 }
 
 /// A dependency of a node.
@@ -74,6 +91,9 @@ impl Actual {
         actual.add_node(root, &package)?;
         actual.add_resolved();
         let inputs = Inputs::read(context)?;
+        if context.config.resolve().install_strategy == InstallStrategy::Linked {
+            actual.add_undeclared(&inputs)?;
+        }
         let project = inputs.to_project(context, Some(actual.lockfile()), (&[], Vec::new()))?;
         // Peers are shown also where installs leave them out (`--legacy-peer-deps`), as npm shows them.
         let folders = if context.config.resolve().install_links { Folders::Pack } else { Folders::Link };
@@ -83,7 +103,17 @@ impl Actual {
 
     /// A node's own place in words, relative to the project.
     pub(super) fn location(&self, node: usize) -> String {
-        self.relative(&self.nodes[node].folder)
+        self.on_disk(&self.nodes[node].folder)
+    }
+
+    /// Where a link leads, from where it is.
+    pub(super) fn link_text(&self, place: &Place) -> String {
+        let beside = place.path.parent().unwrap_or(&self.root);
+        let beside = beside.canonicalize().unwrap_or_else(|_| match beside.strip_prefix(&self.root) {
+            Ok(below) => self.real_root.join(below),
+            Err(_) => beside.to_owned(),
+        });
+        relative(&beside, &self.nodes[place.node].folder)
     }
 
     fn add_node(&mut self, folder: &Path, package: &Package) -> CliResult<usize> {
@@ -96,7 +126,41 @@ impl Actual {
         self.nodes.push(Node { folder: folder.to_owned(), manifest, description, edges: Vec::new() });
         self.node_by_folder.insert(folder.to_owned(), node);
         self.scan(&folder.join("node_modules"), "")?;
+        if let Some(beside) = store::modules_beside(&self.real_root, folder) {
+            // What a package of a linked tree's store finds is beside itself.
+            self.scan(&beside, "")?;
+        }
         Ok(node)
+    }
+
+    /// Workspaces that no package.json of a linked tree asks for have no link, and need none.
+    fn add_undeclared(&mut self, inputs: &Inputs) -> CliResult<()> {
+        for package in inputs.workspace_packages() {
+            let name = package.json.name().map(ToString::to_string).unwrap_or_default();
+            let path = self.root.join("node_modules").join(&name);
+            let declared = &self.nodes[0].manifest;
+            let is_declared = [
+                &declared.dependencies,
+                &declared.dev_dependencies,
+                &declared.optional_dependencies,
+                &declared.peer_dependencies,
+            ];
+            if name.is_empty()
+                || self.place_by_path.contains_key(&path)
+                || is_declared.iter().any(|block| block.contains(&name))
+            {
+                continue;
+            }
+            let Ok(folder) = package.folder.canonicalize() else { continue };
+            let node = self.add_node(&folder, package)?;
+            self.add_place(Place::new(name, path, node, true));
+        }
+        Ok(())
+    }
+
+    fn add_place(&mut self, place: Place) {
+        self.place_by_path.insert(place.path.clone(), self.places.len());
+        self.places.push(place);
     }
 
     /// Every package in a `node_modules`, or in a scope of one.
@@ -127,19 +191,13 @@ impl Actual {
                 // A folder without a package.json that reads has no name and version to show.
                 _ => Package { folder: folder.clone(), json: utoo_types::PackageJson::empty(&folder) },
             };
-            let node = self.add_node(&folder, &package)?;
             let name = if scope.is_empty() { name } else { format!("{scope}/{name}") };
-            self.place_by_path.insert(path.clone(), self.places.len());
-            self.places.push(Place {
-                name,
-                path,
-                node,
-                is_link,
-                extraneous: true,
-                overridden: false,
-                invalid: Vec::new(),
-                resolved: None,
-            });
+            if !is_link && store::modules_beside(&self.real_root, &folder).is_some() {
+                // Links lead to it; it is nobody's by its place.
+                continue;
+            }
+            let node = self.add_node(&folder, &package)?;
+            self.add_place(Place::new(name, path, node, is_link));
         }
         Ok(())
     }
@@ -148,7 +206,7 @@ impl Actual {
     fn add_resolved(&mut self) {
         let path = self.root.join("node_modules/.package-lock.json");
         let Ok(text) = utoo_fs::read_to_string(&path) else { return };
-        let Ok(lock) = Lockfile::parse(&text, &path) else { return };
+        let Ok(lock) = Lockfile::parse_hidden(&text, &path) else { return };
         for place in &mut self.places {
             let location = place.path.strip_prefix(&self.root).unwrap_or(&place.path).to_string_lossy();
             place.resolved =
@@ -161,11 +219,16 @@ impl Actual {
         let mut lock = Lockfile::default();
         for node in self.nodes.iter().skip(1).filter(|node| !self.place_by_path.contains_key(&node.folder)) {
             let location = self.relative(&node.folder);
-            let entry = Entry::from_folder(&node.manifest, &location, None);
+            let entry = match store::is_folder(&location) {
+                true => Entry::from_manifest(&node.manifest).named_at(&location, &node.manifest.name),
+                false => Entry::from_folder(&node.manifest, &location, None),
+            };
+            let around = store::folder_around(&location).map(Arc::from);
+            lock.packages.extend(around.map(|around| (around, Entry::default())));
             lock.packages.insert(location.into(), entry);
         }
         for place in &self.places {
-            let location = self.relative(&place.path);
+            let location = self.relative_place(&place.path);
             let node = &self.nodes[place.node];
             let entry = match place.is_link {
                 true => Entry::link_to(self.relative(&node.folder)),
@@ -183,8 +246,12 @@ impl Actual {
     fn connect(&mut self, graph: &Graph) {
         let nodes: BTreeMap<String, usize> =
             self.nodes.iter().enumerate().map(|(at, node)| (self.relative(&node.folder), at)).collect();
-        let places: BTreeMap<String, usize> =
-            self.places.iter().enumerate().map(|(at, place)| (self.relative(&place.path), at)).collect();
+        let places: BTreeMap<String, usize> = self
+            .places
+            .iter()
+            .enumerate()
+            .map(|(at, place)| (self.relative_place(&place.path), at))
+            .collect();
         for found in &graph.places {
             let Some(&at) = places.get(&*found.location) else { continue };
             self.places[at].extraneous = found.marks.contains(&"extraneous");
@@ -210,8 +277,18 @@ impl Actual {
         }
     }
 
-    /// Where a folder is, as a lockfile says it: from the project, also where that was reached through a link.
+    /// Where the resolver looks for a package or folder; see [`store`] for those of a linked tree.
     fn relative(&self, folder: &Path) -> String {
+        store::folder(self.on_disk(folder))
+    }
+
+    /// Where the resolver looks for a place in a `node_modules`.
+    fn relative_place(&self, path: &Path) -> String {
+        store::place(self.on_disk(path))
+    }
+
+    /// Where a folder is, as a lockfile says it: from the project, also where that was reached through a link.
+    fn on_disk(&self, folder: &Path) -> String {
         let inside = folder.strip_prefix(&self.root).or_else(|_| folder.strip_prefix(&self.real_root));
         match inside {
             Ok(inside) => inside.to_string_lossy().into_owned(),

@@ -309,8 +309,10 @@ impl<'a> View<'a> {
                 } else if let Some(resolved) = &place.resolved {
                     entry.insert("resolved".to_owned(), (&**resolved).into());
                 } else if place.is_link {
-                    let target = self.actual.location(place.node);
-                    entry.insert("resolved".to_owned(), format!("file:../{target}").into());
+                    entry.insert(
+                        "resolved".to_owned(),
+                        format!("file:{}", self.actual.link_text(place)).into(),
+                    );
                 }
                 if !deduped {
                     entry.insert("overridden".to_owned(), place.overridden.into());
