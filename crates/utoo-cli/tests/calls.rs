@@ -40,6 +40,8 @@ const OLD: &str = r#"{
 }
 "#;
 
+const LINKED: &str = "install-strategy=linked\n";
+
 impl Case {
     fn new(command: &'static [&'static str], repair: &'static [&'static str]) -> Self {
         let mut registry = FixtureRegistry::new();
@@ -233,6 +235,23 @@ fn a_first_install_from_a_lockfile_survives_failures() {
     let case = Case::new(&["install"], &["install"]);
     std::fs::remove_dir_all(case.place("template/app/node_modules")).unwrap();
     case.try_calls(5);
+}
+
+/// From hoisted to linked: all packages go, and come in the store.
+#[test]
+fn laying_a_linked_tree_out_survives_failures() {
+    let case = Case::new(&["install"], &["install"]);
+    utoo_fs::write_atomic(case.place("template/app/.npmrc"), LINKED).unwrap();
+    case.try_calls(11);
+}
+
+#[test]
+fn changing_a_linked_tree_survives_failures() {
+    let command = &["install", "new", "left@2"];
+    let case = Case::new(command, command);
+    utoo_fs::write_atomic(case.place("template/app/.npmrc"), LINKED).unwrap();
+    assert_eq!(case.run(&case.place("template"), &["install"], None).code, Some(0));
+    case.try_calls(11);
 }
 
 /// What it took away comes back with a plain install.

@@ -54,6 +54,7 @@ pub(crate) fn read(project: &Dir, tree: &Lockfile, is_linked: bool) -> Result<Di
     // Only a run that came to its end leaves a state file with something in it.
     if !matches!(project.read(STATE_FILE), Ok(Some(state)) if !state.is_empty()) {
         look.distrust_strangers(&parents)?;
+        look.disk.is_unfinished = !look.disk.is_bare();
     }
     Ok(look.disk)
 }

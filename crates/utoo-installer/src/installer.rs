@@ -662,7 +662,7 @@ fn check_modules(job: &Job) -> Result<()> {
 fn link_commands(options: &InstallerOptions, job: &Job, made: &Made, tree: &Lockfile) -> Result<()> {
     if options.bin_links == BinLinks::Make {
         let commands = record::commands(job, made, tree, &options.project);
-        bins::link_bins(&job.project, commands, &record::touched(&job.plan))?;
+        bins::link_bins(&job.project, commands, &record::touched(&job.plan, &job.disk))?;
     }
     let removed = job.plan.steps.iter().filter(|step| !step.action.leaves_something());
     let removed = removed.map(|step| &step.location);

@@ -312,9 +312,9 @@ pub(crate) fn is_laid_out(tree: &Lockfile) -> bool {
     tree.packages.keys().any(|location| store_folder(location).is_some())
 }
 
-/// Whether the text of a link leads into the store.
-pub(crate) fn leads_into_store(text: &str) -> bool {
-    text.split('/').any(|part| part == ".store")
+/// Whether a link is in the store, or its text leads there.
+pub(crate) fn is_of_store(location: &str, text: &str) -> bool {
+    store_folder(location).is_some() || text.split('/').any(|part| part == ".store")
 }
 
 #[cfg(test)]

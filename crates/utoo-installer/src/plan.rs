@@ -33,6 +33,8 @@ pub(crate) struct DiskState {
     /// Paths, relative to the project, where a folder has to be (`node_modules`, a scope) and something else is: a link
     /// to elsewhere, a file. They are removed, never walked through.
     pub(crate) obstacles: Vec<Arc<str>>,
+    /// Whether the last run here did not come to its end, and something is there.
+    pub(crate) is_unfinished: bool,
     /// A location in each folder (a scope, a nested `node_modules`) that holds nothing: a run died between a removal and
     /// the tidying after it.
     pub(crate) emptied: Vec<Arc<str>>,

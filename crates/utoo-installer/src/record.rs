@@ -15,7 +15,7 @@ use crate::disk::HIDDEN_LOCKFILE;
 use crate::installer::{Completion, EntryFilter};
 use crate::linked::STORE;
 use crate::make::{Job, Made};
-use crate::plan::{Action, DiskState, Plan, Shape};
+use crate::plan::{Action, DiskState, Plan, Shape, Step};
 use crate::select::{Selection, base_of, is_in_modules};
 use crate::state::touch_hidden;
 
@@ -115,10 +115,14 @@ pub(crate) fn commands<'a>(
     commands
 }
 
-/// The parents below which something was changed or removed: their `.bin` may hold links that nobody wants.
-pub(crate) fn touched(plan: &Plan) -> Vec<Arc<str>> {
-    let steps = plan.steps.iter().filter(|step| matches!(step.action, Action::Change | Action::Remove));
-    let parents: FxHashSet<&str> = steps.filter_map(|step| parent_location(&step.location)).collect();
+/// The parents below which something was changed or removed: their `.bin` may hold links that nobody wants. Where a run
+/// died, it may have removed something below any of them.
+pub(crate) fn touched(plan: &Plan, disk: &DiskState) -> Vec<Arc<str>> {
+    let is_touched =
+        |step: &&Step| disk.is_unfinished || matches!(step.action, Action::Change | Action::Remove);
+    let steps = plan.steps.iter().filter(is_touched);
+    let mut parents: FxHashSet<&str> = steps.filter_map(|step| parent_location(&step.location)).collect();
+    parents.extend(disk.is_unfinished.then_some(""));
     parents.into_iter().map(Arc::from).collect()
 }
 

@@ -258,7 +258,7 @@ pub(super) fn short_flags(found: &ArgMatches) -> Vec<(String, String)> {
 }
 
 const ROOT_HELP: &str = "\
-Every npm configuration key is a flag: --fetch-retries 5, --no-package-lock, --install-strategy=nested.
+Every npm configuration key is a flag: --fetch-retries 5, --no-package-lock, --install-strategy=linked.
 
 Examples:
   utoo install              install what package.json asks for

@@ -21,6 +21,7 @@ fn package(version: &str) -> serde_json::Value {
 /// `(hidden lockfile, what is found)`
 fn disk(listed: serde_json::Value, found: &[(&str, Found)]) -> DiskState {
     DiskState {
+        is_unfinished: false,
         hidden: Lockfile::default(),
         listed: lockfile(listed).packages.into_iter().collect(),
         found: found.iter().map(|(location, found)| ((*location).into(), found.clone())).collect(),

@@ -53,19 +53,20 @@ impl<'a> View<'a> {
         let root = Item { name: "", what: What::Project, depth: 0, children: Vec::new(), shown: true };
         let mut view = Self { actual, items: vec![root], problems: Vec::new() };
         // Breadth first: the first of several occurrences is the one with its own dependencies below it.
-        let mut expanded = BTreeSet::from([0]);
+        // For npm a place is what occurs: a package of a linked tree has one for each of its links.
+        let mut expanded = BTreeSet::from([actual.root.as_path()]);
         let mut queue = VecDeque::from([(0, 0)]);
         while let Some((item, node)) = queue.pop_front() {
             for (name, what) in view.children_of(node, selection) {
                 let at = view.items.len();
                 let depth = view.items[item].depth + 1;
                 let below = match &what {
-                    What::Found { place, .. } => Some((place.node, is_workspace(actual, place))),
+                    What::Found { place, .. } => Some((*place, is_workspace(actual, place))),
                     _ => None,
                 };
                 let what = match what {
                     What::Found { place, .. } => {
-                        What::Found { place, deduped: expanded.contains(&place.node) }
+                        What::Found { place, deduped: expanded.contains(place.path.as_path()) }
                     }
                     other => other,
                 };
@@ -76,11 +77,11 @@ impl<'a> View<'a> {
                 let shown = is_wanted(actual, name, &what, &selection.wanted);
                 view.items.push(Item { name, what, depth, children: Vec::new(), shown });
                 view.items[item].children.push(at);
-                if let Some((node, _)) = below
-                    && expanded.insert(node)
+                if let Some((place, _)) = below
+                    && expanded.insert(place.path.as_path())
                     && within
                 {
-                    queue.push_back((at, node));
+                    queue.push_back((at, place.node));
                 }
             }
         }
