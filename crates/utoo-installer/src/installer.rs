@@ -338,8 +338,10 @@ impl<S: TarballSource> Installer<S> {
 
     fn summary(&self, job: &Job, made: &Made) -> InstallSummary {
         // A package of a linked tree is in its store once; the links to it are no packages.
-        let counts =
-            |step: &&Step| !matches!(&step.shape, Shape::Link(text) if linked::leads_into_store(text));
+        let counts = |step: &&Step| match &step.shape {
+            Shape::Link(text) => !linked::is_of_store(&step.location, text),
+            _ => true,
+        };
         let count = |action| job.plan.with(action).filter(counts).count();
         InstallSummary {
             added: count(Action::Add),

@@ -5,8 +5,8 @@
 //! 1. **prefetch** (`fetch`, `ahead`): tarballs download as soon as their version is chosen, while resolution goes on;
 //!    where nothing is installed, what a lockfile lists is made before the resolver has checked it;
 //! 2. **plan** (`select`, `disk`, `plan`): the tree, less what is omitted or does not run here, against what is on disk;
-//!    the middle of it is a pure function that gives a list of steps;
-//!    Where the tree is to be a linked one, `linked` first makes of it a tree of the places in `node_modules/.store`;
+//!    the middle of it is a pure function that gives a list of steps. Where the tree is to be a linked one, `linked` first
+//!    makes of it a tree of the places in `node_modules/.store`;
 //! 3. **make** (`archive`, `inflate`, `store`, `recipe`, `link`, `make`): verify, inflate, unpack into the content store,
 //!    and link from there into a staging folder inside `node_modules`; each package on its own, none waits for another
 //!    (`door`: but the end of an install waits for what is being unpacked). Where an optional package cannot be had, the

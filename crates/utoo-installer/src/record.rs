@@ -134,10 +134,11 @@ pub(crate) fn hidden_text(job: &Job, tree: &Lockfile, unaddressed: Option<&Entry
         .filter(|(location, entry)| entry.link && job.selection.wanted.contains(*location))
         .filter_map(|(_, entry)| entry.resolved.as_deref())
         .collect();
+    let is_linked = job.is_linked();
     let is_there = |location: &str| match is_in_modules(location) {
         true => job.selection.wanted.contains(location),
         // The folders of a linked tree have links of their own, whether or not somebody links to them.
-        false => targets.contains(location) || (job.is_linked() && job.selection.touches(location)),
+        false => targets.contains(location) || (is_linked && job.selection.touches(location)),
     };
     // What the install was not about is listed as it was.
     let mut others = FxHashMap::<&str, &Entry>::default();
@@ -163,7 +164,7 @@ pub(crate) fn hidden_text(job: &Job, tree: &Lockfile, unaddressed: Option<&Entry
     let mut hidden: Vec<(&str, Cow<'_, Entry>)> = listed.collect();
     hidden.extend(others.into_iter().map(|(location, entry)| (location, Cow::Borrowed(entry))));
     let withdrawn = job.plan.with(Action::Withdraw).next().is_some();
-    let is_bare = match job.is_linked() {
+    let is_bare = match is_linked {
         true => !job.selection.wanted.iter().any(|location| base_of(location).is_empty()),
         false => hidden.is_empty(),
     };

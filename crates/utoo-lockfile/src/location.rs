@@ -149,7 +149,8 @@ pub fn validate_installed_location(location: &str) -> Result<LocationKind, Locat
     let refused = |reason| LocationError { location: location.chars().take(200).collect(), reason };
     let key = &folder[STORE.len()..];
     let is_odd = |part: &str| matches!(part, "" | "." | "..") || part.contains(['\\', '\0']);
-    let (scope, name) = key.split_once('/').unwrap_or(("@", key));
+    // Where there is a scope, it begins with an @.
+    let (scope, name) = key.split_once('/').map_or(("s", key), |(scope, name)| (&scope[1..], name));
     let has_version = || name.chars().skip(1).any(|letter| letter == '@');
     if is_odd(scope) || is_odd(name) || !has_version() {
         return Err(refused("what follows .store is no package of a store"));
