@@ -17,7 +17,7 @@ use utoo_fs::{Dir, EntryKind};
 use utoo_lockfile::{name_of_location, parent_location};
 use utoo_types::collate;
 
-use crate::disk::{if_there, open_base};
+use crate::disk::{base_if_there, if_there, open_base};
 use crate::select::base_of;
 use crate::store::Shebang;
 use crate::{InstallError, Result};
@@ -76,14 +76,18 @@ pub(crate) fn link_bins(project: &Dir, commands: Vec<Commands<'_>>, touched: &[A
 
 fn link_folder(project: &Dir, parent: &str, packages: Vec<Commands<'_>>) -> Result<()> {
     let base = base_of_parent(parent);
-    let folder = open_base(project, base).and_then(|dir| {
-        match parent.strip_prefix(base).map(|rest| rest.trim_start_matches('/')) {
+    // Where a command is wanted, a folder that cannot be opened is not one that has none.
+    let opened = match packages.is_empty() {
+        true => base_if_there(project, base)?.map(Ok),
+        false => Some(open_base(project, base)),
+    };
+    let Some(opened) = opened else { return Ok(()) };
+    let folder =
+        opened.and_then(|dir| match parent.strip_prefix(base).map(|rest| rest.trim_start_matches('/')) {
             None | Some("") => Ok(dir),
             Some(below) => dir.open_dir(below),
-        }
-    });
+        });
     let folder = match folder {
-        // Where a command is wanted, a folder that cannot be opened is not one that has none.
         Err(error) if !packages.is_empty() && error.kind() != ErrorKind::NotFound => return Err(error.into()),
         opened => if_there(opened)?,
     };

@@ -135,11 +135,11 @@ impl Look<'_> {
     fn open_parent(&self, parent: &str) -> Result<Option<Dir>> {
         let base = base_of(parent);
         let base = if parent == base || is_in_modules(parent) { base } else { parent };
-        let opened = open_base(self.project, base).and_then(|dir| match parent.strip_prefix(base) {
-            None | Some("") => Ok(dir),
-            Some(rest) => dir.open_dir(rest.trim_start_matches('/')),
-        });
-        if_there(opened)
+        let Some(dir) = base_if_there(self.project, base)? else { return Ok(None) };
+        match parent.strip_prefix(base) {
+            None | Some("") => Ok(Some(dir)),
+            Some(rest) => if_there(dir.open_dir(rest.trim_start_matches('/'))),
+        }
     }
 
     fn open_or_note(&mut self, folder: &Dir, name: &str, path: &str) -> Result<Option<Dir>> {
@@ -188,6 +188,15 @@ pub(crate) fn open_base(project: &Dir, base: &str) -> Result<Dir, FsError> {
         "" => Dir::open(project.path()),
         _ if base.starts_with("..") => Dir::open(project.path().join(base)),
         _ => project.open_dir(base),
+    }
+}
+
+/// The folder of a base, if there is one. The project's own was open when all this began: it may be gone since, but it is
+/// no link or file where a folder was expected.
+pub(crate) fn base_if_there(project: &Dir, base: &str) -> Result<Option<Dir>> {
+    match open_base(project, base) {
+        Err(error) if base.is_empty() && error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        opened => if_there(opened),
     }
 }
 

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use utoo_fs::{Dir, EntryKind, FsError, LinkMemory, LinkRoute};
 use utoo_lockfile::{Lockfile, name_of_location, parent_location, store_folder};
 
-use crate::disk::{if_there, open_base};
+use crate::disk::{base_if_there, if_there, open_base};
 use crate::linked::STORE;
 use crate::plan::{bases, is_below};
 use crate::select::base_of;
@@ -285,7 +285,7 @@ fn split(location: &str) -> (&str, &str) {
 pub(crate) fn remove_empty_folders(project: &Dir, removed: &[Arc<str>]) -> Result<()> {
     for location in removed {
         let Some(parent) = parent_location(location) else { continue };
-        let Some(base) = if_there(open_base(project, base_of(location)))? else { continue };
+        let Some(base) = base_if_there(project, base_of(location))? else { continue };
         let below = parent.strip_prefix(base_of(location)).unwrap_or(parent).trim_start_matches('/');
         let modules =
             if below.is_empty() { "node_modules".to_owned() } else { format!("{below}/node_modules") };

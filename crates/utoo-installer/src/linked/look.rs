@@ -9,7 +9,7 @@ use utoo_lockfile::{Lockfile, parent_location, store_folder};
 
 use super::STORE;
 use crate::Result;
-use crate::disk::{GONE, if_there, open_base};
+use crate::disk::{GONE, base_if_there, if_there};
 use crate::installer::normalized;
 use crate::plan::{DiskState, Found, is_below};
 use crate::select::base_of;
@@ -106,7 +106,7 @@ fn leads_out(project: &Path, location: &str, text: &str) -> bool {
 fn is_package(project: &Dir, location: &str) -> Result<bool> {
     let base = base_of(location);
     let below = location.strip_prefix(base).unwrap_or(location).trim_start_matches('/');
-    let Some(folder) = if_there(open_base(project, base))? else { return Ok(false) };
+    let Some(folder) = base_if_there(project, base)? else { return Ok(false) };
     Ok(folder.kind(Path::new(below).join("package.json"))?.is_some())
 }
 
