@@ -71,6 +71,11 @@ pub(super) fn integrity(bytes: &[u8]) {
 
 pub(super) fn lockfile(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
+    if let Ok(hidden) = Lockfile::parse_hidden(text, ".package-lock.json") {
+        let written = hidden.to_hidden_text();
+        let again = Lockfile::parse_hidden(&written, ".package-lock.json");
+        again.unwrap_or_else(|error| panic!("does not read back as a hidden one: {error}\n{written}"));
+    }
     let Ok(lockfile) = Lockfile::parse(text, "package-lock.json") else { return };
     let written = lockfile.to_text();
     let again = Lockfile::parse(&written, "package-lock.json");
