@@ -234,7 +234,7 @@ struct Last {
 }
 
 /// Slots of the passed fields: one for each code of [`Passed`], index 0 unused.
-const PASSED: usize = Passed::ALL.len() + 1;
+pub(super) const PASSED: usize = Passed::ALL.len() + 1;
 
 /// Where the fields of one version lie; 0 for what it lacks.
 #[derive(Default)]

@@ -10,7 +10,7 @@
 //! is decided here: [`read`] gives `None`, and the general reader has the document from its start.
 
 use super::format::BAD_TIME;
-use super::json::Field;
+use super::json::{Field, PASSED};
 use super::writer::{DistFields, Heap, Place, VersionFields, Writer, keep_last};
 use super::{Packument, PackumentError, date};
 use crate::manifest::normalize::Passed;
@@ -66,9 +66,6 @@ struct Version<'j> {
     /// Whether its `version` was its key, which is not passed on.
     is_usual: bool,
 }
-
-/// Slots of the passed fields: one for each code of [`Passed`], index 0 unused.
-const PASSED: usize = Passed::ALL.len() + 1;
 
 /// What of a version is not as in the one before.
 #[derive(Clone, Copy, Default)]
