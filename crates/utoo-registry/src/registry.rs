@@ -9,7 +9,7 @@ use utoo_resolver::{Documents, ErrorCategory, ManifestJob, ManifestJobDone, Regi
 use utoo_types::{PackageName, Packument};
 
 use crate::address::redact;
-use crate::decode::Scratch;
+use crate::decode::{Lane, Scratch};
 use crate::document::Question;
 use crate::http::HttpClient;
 use crate::options::{DocumentForm, DocumentsChoice, RegistryOptions};
@@ -34,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) store: Option<ManifestStore>,
     pub(crate) writer: Option<Writer>,
     pub(crate) scratch: Arc<Scratch>,
+    /// Where documents of the store are read.
+    pub(crate) reads: Lane,
     documents: Vec<(Url, DocumentsChoice)>,
     /// What [`UnifiedRegistry::probe_documents`] found out about the default registry.
     probed: OnceLock<Documents>,
@@ -66,6 +68,7 @@ impl UnifiedRegistry {
             writer: store.clone().map(Writer::new),
             store,
             scratch: Arc::default(),
+            reads: Lane::default(),
             documents,
             probed: OnceLock::new(),
             options,

@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::future::Future as _;
 use std::path::{Path, PathBuf};
 
 use support::{Asked, Machine, Reply, Server, document, packument, stored_files};
@@ -45,19 +44,45 @@ async fn a_fresh_document_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_fresh_document_is_the_answer_of_the_first_poll() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (machine, _server) = runtime.block_on(async {
+fn a_fresh_document_needs_no_network() {
+    let with_network = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (machine, _server) = with_network.block_on(async {
         let server = Server::start(registry).await;
         let machine = Machine::new(&server.url);
         packument(&machine.registry(), "a").await.unwrap();
         (machine, server)
     });
-    // No runtime: nothing but the store can answer.
-    let again = machine.registry();
-    let job = std::pin::pin!(packument(&again, "a"));
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(matches!(job.poll(&mut context), std::task::Poll::Ready(Ok(_))));
+    // Without sockets and timers nothing but the store can answer.
+    let without = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert!(without.block_on(packument(&machine.registry(), "a")).is_ok());
+}
+
+#[test]
+fn documents_that_are_asked_for_at_once_are_all_read() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = Server::start(registry).await;
+        let machine = Machine::new(&server.url);
+        packument(&machine.registry(), "a").await.unwrap();
+        let again = std::sync::Arc::new(machine.registry());
+        let mut reads = tokio::task::JoinSet::new();
+        for at in 0..200 {
+            let again = again.clone();
+            let read = reads.spawn(async move { packument(&again, "a").await });
+            tokio::task::yield_now().await;
+            // Some are given up while they wait for the thread that reads.
+            if at % 2 == 0 {
+                read.abort();
+            }
+        }
+        while let Some(read) = reads.join_next().await {
+            match read {
+                Ok(read) => assert!(read.is_ok()),
+                Err(given_up) => assert!(given_up.is_cancelled()),
+            }
+        }
+        assert_eq!(server.count(), 1);
+    });
 }
 
 #[tokio::test]

@@ -32,6 +32,9 @@ const MAGIC: &[u8; 8] = b"utooidx1";
 const HEADER: usize = 16;
 const MAX_BODY: usize = 256 << 20;
 
+/// Of a file: everything but its path.
+const SMALLEST_RECORD: usize = 15;
+
 const EXECUTABLE: u8 = 1;
 const CRLF_SHEBANG: u8 = 2;
 
@@ -156,16 +159,22 @@ impl ShebangScan {
 /// Nine indexes of ten are no larger.
 const USUAL: usize = 8 << 10;
 
-/// The bytes of an index file, by one call for most: the head says how many there are.
+/// The bytes of an index file, by one call for most: the head says how many there are. They are read to the stack first,
+/// as all indexes of a tree are held at once, and may not take more room than they fill.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = utoo_fs::open(path)?;
-    let mut bytes = vec![0; USUAL];
-    let length = file.read(&mut bytes)?;
-    bytes.truncate(length);
-    let stated = bytes.get(8..12).and_then(<[u8]>::first_chunk).map(|length| u32::from_le_bytes(*length));
-    if stated.is_none_or(|body| HEADER + body as usize != length) {
-        file.read_to_end(&mut bytes)?;
+    let mut head = [0; USUAL];
+    let length = file.read(&mut head)?;
+    let head = &head[..length];
+    let stated = head.get(8..12).and_then(<[u8]>::first_chunk).map(|length| u32::from_le_bytes(*length));
+    if stated.is_some_and(|body| HEADER + body as usize == length) {
+        return Ok(head.to_vec());
     }
+    let expected = stated.map_or(0, |body| HEADER + body as usize);
+    // The file's own size bounds what a damaged head may reserve.
+    let mut bytes = Vec::with_capacity(expected.min(file.metadata()?.len() as usize).max(length));
+    bytes.extend_from_slice(head);
+    file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -186,7 +195,7 @@ impl PackageIndex {
         for _ in 0..count {
             directories.push(reader.path()?);
         }
-        let count = reader.count(15)?;
+        let count = reader.count(SMALLEST_RECORD)?;
         let mut files = Vec::with_capacity(count);
         for _ in 0..count {
             files.push(reader.record()?);
@@ -280,7 +289,9 @@ impl IndexBuilder {
         }
     }
 
-    pub(crate) fn files<'a>(&mut self, files: impl ExactSizeIterator<Item = IndexedFile<'a>>) {
+    pub(crate) fn files<'a>(&mut self, files: &[IndexedFile<'a>]) {
+        let paths: usize = files.iter().map(|file| file.path.len()).sum();
+        self.bytes.reserve_exact(4 + files.len() * SMALLEST_RECORD + paths);
         self.number(files.len());
         for file in files {
             let executable = if file.mode == FileMode::Executable { EXECUTABLE } else { 0 };

@@ -202,8 +202,7 @@ fn write_index<'a>(
 ) -> Result<PackageIndex> {
     let mut builder = IndexBuilder::new(&integrity.to_string(), &facts.to_json());
     builder.directories(directories);
-    let files: Vec<_> = files.collect();
-    builder.files(files.into_iter());
+    builder.files(&files.collect::<Vec<_>>());
     let index = builder.finish();
     Dir::open(staged)?.create_file_with_mode("index", 0o644, &index)?;
     let unreadable = || Error::new(ErrorKind::InvalidData, "the index does not read back");

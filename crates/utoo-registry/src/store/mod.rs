@@ -53,16 +53,34 @@ enum Known {
     Pack(Pack),
 }
 
+/// A document of the store that has not been read.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    file: Arc<File>,
+    slot: Slot,
+}
+
 impl ManifestStore {
     pub(crate) fn new(cache_dir: &Path) -> Self {
         let root = cache_dir.join("manifests").join("v2");
         Self { shared: Arc::new(Shared { root, known: Mutex::default() }) }
     }
 
+    /// Where a document is, if it is there. Only the first look reads anything.
+    pub(crate) fn find(&self, key: Key<'_>) -> Option<Found> {
+        let hash = index::hash(key);
+        self.with_pack(|pack| Some(Found { file: pack.file.clone(), slot: *pack.slots.get(&hash)? }))?
+    }
+
     /// The document, if it is there and its head is whole.
+    #[cfg(test)]
     pub(crate) fn read(&self, key: Key<'_>) -> Option<Entry> {
-        let (file, slot) = self.find(key)?;
-        let entry = read_entry(&file, slot, key);
+        self.read_found(&self.find(key)?, key)
+    }
+
+    /// The document, if its head is whole. Reads the disk.
+    pub(crate) fn read_found(&self, found: &Found, key: Key<'_>) -> Option<Entry> {
+        let entry = read_entry(&found.file, found.slot, key);
         if entry.is_none() {
             self.forget(key);
         }
@@ -72,11 +90,6 @@ impl ManifestStore {
     /// Counts the document as not there, so that it is written as a whole when it comes again.
     pub(crate) fn forget(&self, key: Key<'_>) {
         self.with_pack(|pack| pack.slots.remove(&index::hash(key)));
-    }
-
-    fn find(&self, key: Key<'_>) -> Option<(Arc<File>, Slot)> {
-        let hash = index::hash(key);
-        self.with_pack(|pack| Some((pack.file.clone(), *pack.slots.get(&hash)?)))?
     }
 
     fn root(&self) -> &Path {

@@ -16,6 +16,7 @@ use crate::{PackageName, Version};
 /// What a heap keeps between documents at most.
 const MAX_KEPT_SLOTS: usize = 1 << 16;
 const MAX_KEPT_BYTES: usize = 4 << 20;
+const MAX_KEPT_ENTRIES: usize = 1 << 13;
 
 /// Texts and blobs, each stored once.
 pub(super) struct Heap {
@@ -23,11 +24,13 @@ pub(super) struct Heap {
     /// Open addressing over offsets; 0 is free (the empty text is never looked up).
     slots: Vec<u32>,
     used: usize,
+    /// Room for the versions of the next document; empty.
+    entries: Vec<Entry<'static>>,
 }
 
 impl Heap {
     pub(super) fn new() -> Self {
-        Self { bytes: vec![0], slots: vec![0; 256], used: 0 }
+        Self { bytes: vec![0], slots: vec![0; 256], used: 0, entries: Vec::new() }
     }
 
     /// Empties the heap and keeps its memory, unless one large document left too much of it.
@@ -193,6 +196,13 @@ struct Entry<'a> {
     precedence: Option<Precedence>,
 }
 
+/// The memory of a list of entries, for those of another document.
+fn emptied<'b>(mut entries: Vec<Entry<'_>>) -> Vec<Entry<'b>> {
+    entries.clear();
+    // Nothing is mapped: collecting in place keeps the memory.
+    entries.into_iter().filter_map(|_| None).collect()
+}
+
 pub(super) struct Writer<'a> {
     pub(super) heap: &'a mut Heap,
     name: &'a str,
@@ -212,12 +222,13 @@ impl<'a> Writer<'a> {
             Some(scoped) => scoped.split_once('/').map_or(name, |(_, base)| base),
             None => name,
         };
+        let entries = emptied(std::mem::take(&mut heap.entries));
         Self {
             heap,
             name,
             base,
             prefix: None,
-            entries: Vec::new(),
+            entries,
             tags: Vec::new(),
             times: None,
             modified: NO_TIME,
@@ -403,6 +414,9 @@ impl<'a> Writer<'a> {
         let sum = checksum(&out[16..]);
         out[8..16].copy_from_slice(&sum.to_le_bytes());
         let name = PackageName::new_unchecked(self.name);
+        if self.entries.capacity() <= MAX_KEPT_ENTRIES {
+            self.heap.entries = emptied(self.entries);
+        }
         Ok(Packument { bytes: Bytes::from(out), header, heap_at, name })
     }
 

@@ -9,7 +9,7 @@ fn sample() -> Vec<u8> {
         file("lib/deep/x", FileMode::Plain, Shebang::Fine),
         file("lib/y", FileMode::Plain, Shebang::Fine),
     ];
-    builder.files(files.into_iter());
+    builder.files(&files);
     builder.finish()
 }
 
@@ -49,7 +49,7 @@ fn a_forged_index_names_no_file_outside() {
         let mut builder = IndexBuilder::new("", b"{}");
         builder.directories(&[]);
         let (mode, shebang) = (FileMode::Plain, Shebang::Fine);
-        builder.files([IndexedFile { path, size: 0, mode, shebang, crc32: 0 }].into_iter());
+        builder.files(&[IndexedFile { path, size: 0, mode, shebang, crc32: 0 }]);
         assert!(PackageIndex::parse(builder.finish()).is_none(), "{path:?}");
     }
 }
