@@ -230,75 +230,103 @@ impl<'de> Visitor<'de> for EntryVisitor {
 fn read_field<'de, A: MapAccess<'de>>(entry: &mut Entry, field: Field, map: &mut A) -> Result<(), A::Error> {
     match field {
         Field::Name => set_text(entry, "name", map.next_value()?, |entry, name| {
-            entry.name = Some(PackageName::new_unchecked(name));
+            entry.name = name.map(PackageName::new_unchecked);
         }),
         Field::Version => {
-            set_text(entry, "version", map.next_value()?, |entry, version| entry.version = Some(version));
+            set_text(entry, "version", map.next_value()?, |entry, version| entry.version = version);
         }
         Field::Resolved => {
-            set_truthy(entry, "resolved", map.next_value()?, |entry, resolved| {
-                entry.resolved = Some(resolved)
-            });
+            set_truthy(entry, "resolved", map.next_value()?, |entry, resolved| entry.resolved = resolved);
         }
         Field::Deprecated => {
-            set_text(entry, "deprecated", map.next_value()?, |entry, notice| entry.deprecated = Some(notice));
+            set_text(entry, "deprecated", map.next_value()?, |entry, notice| entry.deprecated = notice);
         }
-        Field::Integrity => {
-            set_truthy(entry, "integrity", map.next_value()?, |entry, text| set_integrity(entry, &text));
-        }
+        Field::Integrity => set_truthy(entry, "integrity", map.next_value()?, set_integrity),
         Field::Flag(flag) => *flag(entry) = matches!(map.next_value()?, Any::Flag(true)),
         Field::Value(value) => *value(entry) = Some(map.next_value()?),
         Field::Dependencies(block) => *block(entry) = map.next_value::<Texts>()?.pairs().collect(),
         Field::Bin => match map.next_value::<Texts>()? {
-            Texts::Object(pairs) => entry.bin = pairs,
-            Texts::Other(value) => _ = entry.extra.insert("bin".to_owned(), value),
+            Texts::Object(pairs) => {
+                entry.bin = pairs;
+                keep_beside(entry, "bin", None);
+            }
+            Texts::Other(value) => {
+                entry.bin.clear();
+                keep_beside(entry, "bin", Some(value));
+            }
         },
         Field::PeerMeta => match map.next_value::<Value>()? {
             Value::Object(metas) => {
                 let metas = metas.into_iter().map(|(name, meta)| (PackageName::new_unchecked(name), meta));
                 entry.peer_dependencies_meta = metas.collect();
+                keep_beside(entry, "peerDependenciesMeta", None);
             }
-            other => _ = entry.extra.insert("peerDependenciesMeta".to_owned(), other),
-        },
-        Field::Bundle => match map.next_value::<Value>()? {
-            Value::Bool(true) => entry.bundle_dependencies = BundleDependencies::All,
-            Value::Array(names) => {
-                let names = names.iter().filter_map(Value::as_str).map(PackageName::new_unchecked);
-                entry.bundle_dependencies = BundleDependencies::Names(names.collect());
+            other => {
+                entry.peer_dependencies_meta.clear();
+                keep_beside(entry, "peerDependenciesMeta", Some(other));
             }
-            other => _ = entry.extra.insert("bundleDependencies".to_owned(), other),
         },
+        Field::Bundle => {
+            let (bundle, beside) = match map.next_value::<Value>()? {
+                Value::Bool(true) => (BundleDependencies::All, None),
+                Value::Array(names) => {
+                    let names = names.iter().filter_map(Value::as_str).map(PackageName::new_unchecked);
+                    (BundleDependencies::Names(names.collect()), None)
+                }
+                other => (BundleDependencies::default(), Some(other)),
+            };
+            entry.bundle_dependencies = bundle;
+            keep_beside(entry, "bundleDependencies", beside);
+        }
         Field::Other(key) => _ = entry.extra.insert(key, map.next_value()?),
     }
     Ok(())
 }
 
-fn set_text(entry: &mut Entry, key: &str, value: Any, set: impl FnOnce(&mut Entry, Arc<str>)) {
-    match value {
-        Any::Text(text) => set(entry, text),
-        Any::Flag(flag) => _ = entry.extra.insert(key.to_owned(), Value::Bool(flag)),
-        Any::Other(value) => _ = entry.extra.insert(key.to_owned(), value),
-    }
+/// Sets a field to a text, or to nothing, with what else the file has there kept beside it. Either may be the second
+/// value of a key that stands twice, which is the one that counts.
+fn set_text(entry: &mut Entry, key: &str, value: Any, set: impl FnOnce(&mut Entry, Option<Arc<str>>)) {
+    let (text, beside) = match value {
+        Any::Text(text) => (Some(text), None),
+        Any::Flag(flag) => (None, Some(Value::Bool(flag))),
+        Any::Other(value) => (None, Some(value)),
+    };
+    keep_beside(entry, key, beside);
+    set(entry, text);
 }
 
 /// The same, but that npm forgets what JavaScript takes for false: npm 5 wrote `false` where it did not know.
-fn set_truthy(entry: &mut Entry, key: &str, value: Any, set: impl FnOnce(&mut Entry, Arc<str>)) {
+fn set_truthy(entry: &mut Entry, key: &str, value: Any, set: impl FnOnce(&mut Entry, Option<Arc<str>>)) {
     let is_forgotten = match &value {
         Any::Text(text) => text.is_empty(),
         Any::Flag(flag) => !flag,
         Any::Other(Value::Null) => true,
         Any::Other(value) => value.as_f64() == Some(0.0),
     };
-    if !is_forgotten {
+    if is_forgotten {
+        keep_beside(entry, key, None);
+        set(entry, None);
+    } else {
         set_text(entry, key, value, set);
     }
 }
 
 /// Keeps the text beside the value where it is not the one that the value prints, so that it is written as it was.
-fn set_integrity(entry: &mut Entry, text: &str) {
-    entry.integrity = Integrity::parse(text).ok();
-    if entry.integrity.as_ref().is_none_or(|integrity| integrity.to_string() != text) {
-        entry.extra.insert("integrity".to_owned(), Value::from(text));
+fn set_integrity(entry: &mut Entry, text: Option<Arc<str>>) {
+    entry.integrity = text.as_deref().and_then(|text| Integrity::parse(text).ok());
+    if let Some(text) = text
+        && entry.integrity.as_ref().is_none_or(|integrity| integrity.to_string() != *text)
+    {
+        keep_beside(entry, "integrity", Some(Value::from(&*text)));
+    }
+}
+
+/// What a field's key has that the field cannot hold.
+fn keep_beside(entry: &mut Entry, key: &str, value: Option<Value>) {
+    match value {
+        Some(value) => _ = entry.extra.insert(key.to_owned(), value),
+        None if entry.extra.is_empty() => {}
+        None => _ = entry.extra.shift_remove(key),
     }
 }
 

@@ -75,3 +75,25 @@ fn every_flag_has_its_field() {
         assert_eq!(flags.to_vec(), expected, "{name}");
     }
 }
+
+#[test]
+fn of_a_key_that_stands_twice_the_second_value_counts() {
+    let read = |fields: &str| serde_json::from_str::<Entry>(&format!("{{{fields}}}")).unwrap();
+    let sha = "\"integrity\": \"sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=\"";
+    for (key, text, other) in [
+        ("name", "\"name\": \"a\"".to_owned(), "{\"a\":1}"),
+        ("version", "\"version\": \"1.0.0\"".to_owned(), "7"),
+        ("resolved", "\"resolved\": \"https://registry.example/a.tgz\"".to_owned(), "{}"),
+        ("integrity", sha.to_owned(), "[]"),
+        ("deprecated", "\"deprecated\": \"no\"".to_owned(), "true"),
+        ("bin", "\"bin\": {\"a\": \"a.js\"}".to_owned(), "\"a.js\""),
+        ("peerDependenciesMeta", "\"peerDependenciesMeta\": {\"a\": {\"optional\": true}}".to_owned(), "[1]"),
+        ("bundleDependencies", "\"bundleDependencies\": [\"a\"]".to_owned(), "{\"a\":1}"),
+    ] {
+        let odd = format!("\"{key}\": {other}");
+        assert_eq!(read(&format!("{text}, {odd}")), read(&odd), "{key}");
+        assert_eq!(read(&format!("{odd}, {text}")), read(&text), "{key}");
+    }
+    // What npm forgets is forgotten with what stood before.
+    assert_eq!(read(&format!("{sha}, \"integrity\": false")), Entry::default());
+}
