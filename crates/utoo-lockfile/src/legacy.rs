@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use utoo_types::{GitSpec, Host, HostedUrl, Integrity, PackageName, Spec, SpecKind};
+use utoo_types::{GitSpec, Host, HostedUrl, Integrity, PackageName, Spec, SpecKind, Version};
 
 use crate::{Entry, Packages, nested_location};
 
-/// The entries of a version 1 tree, root first. What is no object, and packages without a version (npm's mark of an
+/// The entries of a version 1 tree, root first. What is no object, and packages of which nothing is said (npm's mark of an
 /// optional package that it did not find), count as absent.
 pub(crate) fn inflate(root: Entry, dependencies: &Value) -> Packages {
     let mut packages = Packages::default();
@@ -40,10 +40,11 @@ fn inflate_level(packages: &mut Packages, parent: &str, dependencies: &Value) {
 
 fn entry_of(name: &str, node: &Value) -> Option<Entry> {
     let is_set = |key: &str| node[key] == Value::Bool(true);
-    let text = |key: &str| node[key].as_str().map(Arc::<str>::from);
-    let version = text("version")?;
+    let says = |key: &str| text(node, key).is_some();
+    if !says("version") && !says("resolved") && !says("from") {
+        return None;
+    }
     let mut entry = Entry {
-        resolved: text("resolved"),
         integrity: node["integrity"].as_str().and_then(|text| Integrity::parse(text).ok()),
         dev: is_set("dev"),
         optional: is_set("optional"),
@@ -53,32 +54,102 @@ fn entry_of(name: &str, node: &Value) -> Option<Entry> {
         in_bundle: is_set("bundled"),
         ..Entry::default()
     };
-    set_source(&mut entry, &PackageName::new_unchecked(name), version);
+    let name = PackageName::new_unchecked(name);
+    match leading_spec(&name, node) {
+        Some(spec) => set_source(&mut entry, &name, &spec, node),
+        None => entry.version = text(node, "version"),
+    }
     if !entry.link {
         entry.dependencies = requires(node);
     }
     Some(entry)
 }
 
-/// Takes `version` apart: only a plain version is one.
-fn set_source(entry: &mut Entry, name: &PackageName, version: Arc<str>) {
-    let Ok(spec) = Spec::resolve(name, &version, None) else {
-        entry.version = Some(version);
-        return;
-    };
+fn text(node: &Value, key: &str) -> Option<Arc<str>> {
+    node[key].as_str().filter(|text| !text.is_empty()).map(Arc::from)
+}
+
+/// What leads to the package. Without a digest `version` is not believed: npm 2 to 4 wrote what was asked for into `from`,
+/// and where the package was into `resolved`.
+fn leading_spec(name: &PackageName, node: &Value) -> Option<Spec> {
+    let resolve = |text: &str| Spec::resolve(name, text, None).ok();
+    let [version, from, resolved] = ["version", "from", "resolved"].map(|key| text(node, key));
+    let by_version = || resolve(version.as_deref().unwrap_or_default());
+    let has_digest = text(node, "integrity").is_some();
+    if version.is_some() {
+        // Nothing else is looked at when it cannot be read.
+        let spec = by_version()?;
+        if has_digest || matches!(spec.kind(), SpecKind::Git(_)) {
+            return Some(spec);
+        }
+    }
+    if let Some(from) = from {
+        match resolve(&from) {
+            Some(spec) if spec.is_registry() && version.is_some() => return by_version(),
+            Some(spec) if resolved.is_none() => return Some(spec),
+            Some(_) => {}
+            None => return by_version(),
+        }
+    }
+    resolved.and_then(|resolved| resolve(&resolved)).or_else(by_version)
+}
+
+/// Only a plain version is one.
+fn set_source(entry: &mut Entry, name: &PackageName, spec: &Spec, node: &Value) {
+    let address = || Arc::<str>::from(spec.raw_spec());
     match spec.kind() {
         SpecKind::Directory(_) => {
-            let folder = version.strip_prefix("file:").unwrap_or(&version);
+            let folder = spec.raw_spec();
+            let folder = folder.strip_prefix("file:").unwrap_or(folder);
             entry.resolved = Some(folder.trim_start_matches("./").trim_end_matches('/').into());
             entry.link = true;
         }
-        SpecKind::File(_) | SpecKind::Remote(_) => entry.resolved = Some(version),
-        SpecKind::Git(git) => entry.resolved = Some(shortcut_url(git).map_or(version, Arc::from)),
+        SpecKind::File(_) | SpecKind::Remote(_) => {
+            if let Some((own, version)) = of_tarball(name, spec.raw_spec()) {
+                entry.name = (own != *name).then_some(own);
+                entry.version = Some(version);
+            }
+            entry.resolved = Some(address());
+        }
+        SpecKind::Git(git) => entry.resolved = Some(shortcut_url(git).map_or_else(address, Arc::from)),
         SpecKind::Alias(actual) => {
             entry.name = actual.name().cloned();
             entry.version = Some(actual.raw_spec().into());
+            entry.resolved = text(node, "resolved");
         }
-        SpecKind::Version(_) | SpecKind::Range(_) | SpecKind::Tag(_) => entry.version = Some(version),
+        SpecKind::Version(_) => {
+            entry.version = text(node, "version").or_else(|| Some(address()));
+            entry.resolved = text(node, "resolved");
+        }
+        SpecKind::Range(_) | SpecKind::Tag(_) => {
+            entry.resolved = text(node, "resolved");
+            // Beside a digest it is no version, and that of the tarball counts, which npm opens to see it.
+            let of_address = || Some(of_tarball(name, entry.resolved.as_deref()?)?.1);
+            let version = text(node, "version");
+            entry.version = match text(node, "integrity") {
+                Some(_) => of_address().or(version),
+                None => version.or_else(of_address),
+            };
+        }
+    }
+}
+
+/// The name and the version that a tarball's address tells: `…/@scope/base/-/base-1.2.3.tgz` in a registry, and elsewhere
+/// `base-1.2.3.tgz` of the package that is looked for.
+fn of_tarball(name: &PackageName, address: &str) -> Option<(PackageName, Arc<str>)> {
+    let file = address.rsplit('/').next()?.strip_suffix(".tgz")?;
+    let of = |path: &str| {
+        let path = path.replace("%2f", "/").replace("%2F", "/");
+        let (above, base) = path.rsplit_once('/').unwrap_or(("", &path));
+        let version = Version::parse(file.strip_prefix(base)?.strip_prefix('-')?).ok()?;
+        let scope = above.rsplit('/').next().filter(|scope| scope.starts_with('@'));
+        let own = scope.map_or_else(|| base.to_owned(), |scope| format!("{scope}/{base}"));
+        Some((PackageName::new_unchecked(own), version.to_string().into()))
+    };
+    let is_web = address.starts_with("http:/") || address.starts_with("https:/");
+    match address.rsplit_once("/-/") {
+        Some((path, last)) if is_web && !last.contains('/') => of(path),
+        _ => of(name.as_str()),
     }
 }
 

@@ -51,6 +51,36 @@ fn a_folder_is_a_link_and_its_target() {
 }
 
 #[test]
+fn without_a_digest_the_address_says_the_version() {
+    let entry =
+        |node: serde_json::Value| inflate(Entry::default(), &json!({"x": node}))["node_modules/x"].clone();
+    let told = |entry: &Entry| {
+        (
+            entry.name.as_ref().map(|name| name.as_str().to_owned()),
+            entry.version.as_deref().map(str::to_owned),
+        )
+    };
+    let version = |text: &str| (None, Some(text.to_owned()));
+    let address = "https://registry.example/x/-/x-1.2.3.tgz";
+    assert_eq!(told(&entry(json!({"version": "^1.0.0", "resolved": address}))), version("1.2.3"));
+    assert_eq!(told(&entry(json!({"resolved": address}))), version("1.2.3"));
+    assert_eq!(told(&entry(json!({"from": "x@^1.0.0", "resolved": address}))), version("1.2.3"));
+    assert_eq!(
+        told(&entry(json!({"version": "1.0.0", "from": "^1.0.0", "resolved": address}))),
+        version("1.0.0")
+    );
+    let other = "https://registry.example/@s%2fother/-/other-2.0.0-rc.1.tgz";
+    let (own, found) = (Some("@s/other".to_owned()), Some("2.0.0-rc.1".to_owned()));
+    assert_eq!(told(&entry(json!({"version": "1.0.0", "resolved": other}))), (own, found));
+    // What tells no version has none.
+    for address in
+        ["https://example.com/y-1.0.0.tgz", "https://example.com/x-one.tgz", "https://example.com/x.tgz"]
+    {
+        assert_eq!(told(&entry(json!({"resolved": address}))), (None, None), "{address}");
+    }
+}
+
+#[test]
 fn what_says_nothing_is_skipped() {
     let tree = json!({"missing": {"optional": true}, "null": null, "text": "1.0.0", "ok": {"version": "1.0.0", "requires": true}});
     let packages = inflate(Entry::default(), &tree);

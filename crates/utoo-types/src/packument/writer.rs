@@ -199,8 +199,10 @@ struct Entry<'a> {
 /// The memory of a list of entries, for those of another document.
 fn emptied<'b>(mut entries: Vec<Entry<'_>>) -> Vec<Entry<'b>> {
     entries.clear();
-    // Nothing is mapped: collecting in place keeps the memory.
-    entries.into_iter().filter_map(|_| None).collect()
+    // Nothing is left to be mapped, and collecting in place keeps the memory.
+    let unnamed =
+        |Entry { place, record, precedence, .. }: Entry<'_>| Entry { text: "", place, record, precedence };
+    entries.into_iter().map(unnamed).collect()
 }
 
 pub(super) struct Writer<'a> {
