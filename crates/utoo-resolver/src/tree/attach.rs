@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::{Edge, EdgeId, EdgeKind, Name, NodeId, NodeKind, PackageId, Tree, WantId};
 
 impl Tree {
@@ -141,8 +143,9 @@ impl Tree {
         node.root = root;
         self.index(child);
         self.link_target(child);
-        self.load_child_edges(child);
+        // Those who find it bring it into the scopes of their overrides before it looks around.
         self.recheck(parent, name);
+        self.load_child_edges(child);
     }
 
     pub(super) fn index(&mut self, node: NodeId) {
@@ -180,19 +183,22 @@ impl Tree {
         for &child in children.values() {
             self.node_mut(child).parent = Some(new);
         }
+        self.step_down(old);
+        let key = self.interner.folded(name);
+        let place = self.node(parent).children.get_index_of(&key);
+        self.node_mut(parent).children.shift_remove(&key);
+        self.drop_subtree(old);
         let node = self.node_mut(new);
         node.children = children;
         node.parent = Some(parent);
         node.root = root;
         node.depth = depth;
-        let key = self.interner.folded(name);
-        self.node_mut(parent).children.insert(key, new);
+        let siblings = &mut self.node_mut(parent).children;
+        siblings.shift_insert(place.unwrap_or(siblings.len()), key, new);
         self.index(new);
         self.link_target(new);
-        self.load_child_edges(new);
-        self.step_down(old);
-        self.drop_subtree(old);
         self.recheck(parent, name);
+        self.load_child_edges(new);
     }
 
     /// Takes a node and all below it out of the tree. Edges that pointed there find what is left.
@@ -227,18 +233,19 @@ impl Tree {
             node.parent = None;
             node.fs_parent = None;
         }
+        // What lies below goes along: what it is to each other stays as it is.
+        let gone: FxHashSet<NodeId> = dropped.iter().copied().collect();
         for &id in &dropped {
+            for edge in self.node(id).edges_in.clone() {
+                if !gone.contains(&self.edge(edge).from) {
+                    self.reload(edge);
+                }
+            }
             for index in 0..self.node(id).edges_out.len() {
                 let edge = self.node(id).edges_out[index];
-                self.point(edge, None);
-            }
-        }
-        for &id in &dropped {
-            let edges_in = std::mem::take(&mut self.node_mut(id).edges_in);
-            self.node_mut(id).scope = None;
-            for edge in edges_in {
-                self.edge_mut(edge).to = None;
-                self.reload(edge);
+                if !self.edge(edge).to.is_some_and(|to| gone.contains(&to)) {
+                    self.reload(edge);
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Which node satisfies which edge, and which node may stand in for which other.
 
+use std::cmp::Ordering;
+
 use utoo_types::{GitSpec, Range, Selector, Spec, SpecKind};
 
 use crate::options::Folders;
@@ -201,7 +203,14 @@ impl Tree {
         if !self.can_replace(other, id, &[]) {
             return false;
         }
-        prefer_dedupe || self.version_at_least(other, id)
+        let ordering = self.package_of(other).version().zip(self.package_of(id).version());
+        prefer_dedupe
+            || match ordering.map(|(other, own)| other.cmp(own)) {
+                Some(Ordering::Equal) => true,
+                // A newer one goes before what it is anyway, but not before the very version that an override names.
+                Some(Ordering::Greater) => !self.is_overridden_node(id),
+                _ => false,
+            }
     }
 
     /// Whether both have a version and `a`'s is not below `b`'s.

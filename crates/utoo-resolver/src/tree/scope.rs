@@ -124,9 +124,8 @@ impl Tree {
         }
     }
 
-    /// What a node that is replaced leaves behind. npm takes its children from it while it stands in the tree, so its
-    /// edges find what is further up, which comes into the scope of their rules. By the time that these edges go the
-    /// node has lost its own dependents, and with them its scope: nothing takes that back.
+    /// What lies in the `node_modules` of a node that is replaced is another's from here on: its own edges find what is
+    /// further up, which comes into the scope of their rules.
     pub(super) fn step_down(&mut self, old: NodeId) {
         if self.overrides.is_none() {
             return;
@@ -134,13 +133,6 @@ impl Tree {
         for index in 0..self.node(old).edges_out.len() {
             let edge = self.node(old).edges_out[index];
             self.look_again(edge);
-        }
-        for edge in self.node(old).edges_in.clone() {
-            self.reload(edge);
-        }
-        for index in 0..self.node(old).edges_out.len() {
-            let edge = self.node(old).edges_out[index];
-            self.apply_rule(edge);
         }
     }
 
@@ -160,19 +152,18 @@ impl Tree {
         self.override_path(id).map(|keys| keys.join(" > "))
     }
 
-    /// Whether npm calls the node overridden: an override names the very version that it has, and one of the edges that
-    /// lead to it came under that rule by itself, not by its dependent's.
+    /// Whether npm calls the node overridden: it is in the scope of a rule for its name, and one of the edges that lead to
+    /// it came under such a rule by itself, not by its dependent's, and the rule names the very version that it has.
     pub(crate) fn is_overridden_node(&self, id: NodeId) -> bool {
         let Some(overrides) = &self.overrides else { return false };
         let node = self.node(id);
-        let is_meant = |rule: RuleId| {
-            let spec = overrides.spec(rule).filter(|_| overrides.is_for(rule, node.name));
-            spec.is_some_and(|spec| *spec == *self.package_of(id).manifest.raw_version)
-        };
+        let is_for = |rule: &RuleId| overrides.is_for(*rule, node.name);
         let came_under = |edge: &EdgeId| {
             let edge = self.edge(*edge);
-            edge.rule.is_some_and(is_meant) && edge.rule != self.node(edge.from).scope
+            let rule = edge.rule.filter(is_for).filter(|_| edge.rule != self.node(edge.from).scope);
+            let spec = rule.and_then(|rule| overrides.spec(rule));
+            spec.is_some_and(|spec| *spec == *self.package_of(id).manifest.raw_version)
         };
-        node.scope.is_some_and(is_meant) && node.edges_in.iter().any(came_under)
+        node.scope.as_ref().is_some_and(is_for) && node.edges_in.iter().any(came_under)
     }
 }
