@@ -26,7 +26,7 @@ use crate::cache::ManifestCache;
 use crate::error::ResolveError;
 use crate::options::{Conflicts, Record, ResolveOptions};
 use crate::registry::{ManifestJob, RegistryError};
-use crate::tree::{EdgeId, EdgeKind, Name, NodeId, NodeKind, PackageId, Tree, WantId};
+use crate::tree::{EdgeId, EdgeKind, Name, NodeId, NodeKind, PackageId, Taken, Tree, WantId};
 pub use conflict::{ConflictNode, PeerConflict};
 use queue::Queue;
 pub use record::{Obstacle, Trial, TrialVerdict};
@@ -107,7 +107,7 @@ pub(crate) struct Builder<'o> {
     /// Workspaces by name: folder specs of these names link even where folders would be packed.
     workspaces: FxHashMap<Name, Arc<str>>,
     /// Links to workspaces that this turn's candidates took.
-    taken: Vec<NodeId>,
+    taken: Vec<Taken>,
     /// Manifests of folders that the caller read already.
     folders: FxHashMap<Arc<str>, Arc<Manifest>>,
     found: FxHashMap<(Name, WantId), Found>,
@@ -216,11 +216,18 @@ impl<'o> Builder<'o> {
         self.added = edges.filter(is_new).collect();
     }
 
-    /// What the project needed before the command added to it, where it did.
-    fn needed_before(&self) -> Option<FxHashSet<NodeId>> {
-        let edges = self.tree.node(self.tree.root()).edges_out.values();
-        let before = edges.filter(|id| !self.added.contains(id)).filter_map(|&id| self.tree.edge(id).to);
-        (!self.added.is_empty()).then(|| self.tree.reachable(before))
+    /// What npm looks through for something to mend before it applies the command: what the project depended on before,
+    /// without what only the folders behind its links need. These have their turn when all else is placed.
+    fn looked_through(&self) -> FxHashSet<NodeId> {
+        let mut stack = vec![self.tree.root()];
+        let mut seen = FxHashSet::default();
+        while let Some(node) = stack.pop() {
+            if seen.insert(node) {
+                let edges = self.tree.node(node).edges_out.values().filter(|id| !self.added.contains(id));
+                stack.extend(edges.filter_map(|&id| self.tree.edge(id).to));
+            }
+        }
+        seen
     }
 
     /// Puts a node into the queue.
@@ -228,12 +235,12 @@ impl<'o> Builder<'o> {
         self.queue.push(&self.tree, node);
     }
 
-    /// The root, and whoever has a missing or invalid edge, are looked at again, however deep, but for what nothing leads
-    /// (any more, or before the command added to package.json); the folders that links point to come after all else, as if they were linked now.
+    /// The root, whoever has a missing or invalid edge, and whoever depends on what is to be updated are looked at again,
+    /// however deep; the folders that links point to come after all else, as if they were linked now.
     pub(crate) fn enqueue_broken(&mut self) {
         self.enqueue(self.tree.root());
         self.tree.calculate_flags();
-        let before = self.needed_before();
+        let looked_through = self.looked_through();
         for node in self.tree.inventory() {
             if self.tree.node(node).is_link() {
                 self.links.push(node);
@@ -244,9 +251,9 @@ impl<'o> Builder<'o> {
                 !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
             });
             let updated = tree.node(node).edges_out.values().any(|&id| self.is_updated(tree.edge(id).name));
-            let needed = before.as_ref().is_none_or(|before| before.contains(&node))
-                && !tree.node(node).flags.extraneous;
-            if (broken || updated) && needed && !tree.node(node).is_top() {
+            let wanted =
+                (broken && looked_through.contains(&node)) || (updated && !tree.node(node).flags.extraneous);
+            if wanted && !tree.node(node).is_top() {
                 self.enqueue(node);
             }
         }
@@ -313,14 +320,14 @@ impl<'o> Builder<'o> {
         }
         tasks.sort_by(|a, b| self.compare_names(self.tree.edge(a.0).name, self.tree.edge(b.0).name));
         let taken = std::mem::take(&mut self.taken);
-        for &link in &taken {
-            self.tree.park(link);
+        for taken in &taken {
+            self.tree.take_link(*taken);
         }
         for (edge, dep) in tasks {
             self.place_and_queue(edge, dep)?;
         }
-        for link in taken {
-            let again = self.tree.link_again(link);
+        for taken in taken {
+            let again = self.tree.link_again(taken.link);
             self.links.extend(again);
         }
         Ok(())
@@ -382,7 +389,7 @@ impl<'o> Builder<'o> {
                 .filter(|edge| edge.is_valid())
                 .and_then(|edge| edge.to)
                 .filter(|&dep| self.tree.satisfies(dep, id));
-            let dep = match reusable {
+            let dep = match reusable.or_else(|| self.standing_optional_peer(id)) {
                 Some(dep) => dep,
                 None => {
                     let mut required = FxHashSet::from_iter([edge.from]);
@@ -393,6 +400,26 @@ impl<'o> Builder<'o> {
             tasks.push((id, dep));
         }
         Ok(tasks)
+    }
+
+    /// What stands somewhere below the place of an optional peer's dependent and is what it wants: where another version is
+    /// in its way, npm takes that before it asks the registry for one more, unless the command names the peer.
+    fn standing_optional_peer(&self, id: EdgeId) -> Option<NodeId> {
+        let edge = self.tree.edge(id);
+        if edge.kind != EdgeKind::PeerOptional || self.explicit.contains(&id) || self.is_updated(edge.name) {
+            return None;
+        }
+        let top = self.tree.node(edge.from).resolve_parent().unwrap_or(edge.from);
+        let mut walk: Vec<NodeId> = self.tree.node(top).children.values().copied().collect();
+        let mut next = 0;
+        while let Some(&node) = walk.get(next) {
+            next += 1;
+            if self.tree.satisfies(node, id) && !self.tree.in_dependency_bundle(node) {
+                return Some(node);
+            }
+            walk.extend(self.tree.node(node).children.values());
+        }
+        None
     }
 
     fn place_and_queue(&mut self, edge: EdgeId, dep: NodeId) -> Result<(), Stop> {

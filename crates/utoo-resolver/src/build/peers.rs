@@ -56,7 +56,7 @@ impl Builder<'_> {
         };
         if self.tree.node(node).is_link() && self.tree.node(node).parent.is_none() {
             let linked = self.linked_workspace(self.tree.node(node).name);
-            self.taken.extend(linked);
+            self.taken.extend(linked.map(|link| self.tree.taken_by(link, parent)));
         }
         self.tree.attach(node, parent);
         let requires = |id: EdgeId| {
@@ -138,7 +138,8 @@ impl Builder<'_> {
     /// The project's link to its workspace of this name, if it stands and no candidate of this turn has taken it.
     pub(super) fn linked_workspace(&self, name: Name) -> Option<NodeId> {
         let edge = self.workspaces.get(&name).and_then(|_| self.tree.edge_out(self.tree.root(), name))?;
-        self.tree.edge(edge).to.filter(|&to| self.tree.is_workspace(to) && !self.taken.contains(&to))
+        let is_taken = |link| self.taken.iter().any(|taken| taken.link == link);
+        self.tree.edge(edge).to.filter(|&to| self.tree.is_workspace(to) && !is_taken(to))
     }
 
     /// Chooses the peers of `node` in its virtual root, and theirs, until all are there or a conflict is met.

@@ -30,6 +30,7 @@ pub use intern::EdgeKind;
 pub(crate) use intern::{
     Blocks, Interner, Name, Package, PackageId, Paths, Want, WantId, normalize, paths_start,
 };
+pub(crate) use park::Taken;
 
 /// A node's place in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,16 +1,42 @@
 //! Workspaces that are out of the tree for a while.
 //!
-//! When a package asks for a workspace's name, npm takes the workspace's link, with its folder and all in it, out of the
-//! project's tree and into the one in which that package's peer set is tried. What the workspace itself asks for counts
-//! for nobody until a link to it is placed again.
+//! When a package asks for a workspace's name, npm takes the workspace's link out of the project's tree and into the one
+//! in which that package's peer set is tried. The folder, with all in it, goes along, unless that tree has a copy of it:
+//! it is the copy of the folder itself, or of what links to it. What a workspace that is out asks for counts for nobody
+//! until a link to it is placed again.
 
 use super::{NodeId, NodeKind, Tree};
 
+/// A workspace's link that a candidate took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    pub(crate) link: NodeId,
+    folder: Folder,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Folder {
+    GoesAlong,
+    Stays,
+}
+
 impl Tree {
-    /// Takes the link away, and its folder with all that lies in it out of the tree.
-    pub(crate) fn park(&mut self, link: NodeId) {
-        let Some(folder) = self.node(link).target else { return };
-        self.remove(link);
+    /// What taking `link` into the virtual root `into` will mean.
+    pub(crate) fn taken_by(&self, link: NodeId, into: NodeId) -> Taken {
+        let folder = self.node(link).target;
+        let source = self.real(into);
+        let links = |&child: &NodeId| self.node(child).is_link() && self.node(child).target == folder;
+        let has_copy = Some(source) == folder || self.node(source).children.values().any(links);
+        Taken { link, folder: if has_copy { Folder::Stays } else { Folder::GoesAlong } }
+    }
+
+    /// Takes the link away, and its folder with all that lies in it, where that goes along, out of the tree.
+    pub(crate) fn take_link(&mut self, taken: Taken) {
+        let Some(folder) = self.node(taken.link).target else { return };
+        self.remove(taken.link);
+        if matches!(taken.folder, Folder::Stays) {
+            return;
+        }
         let parked = self.subtree(folder);
         for &node in &parked {
             self.node_mut(node).root = None;
@@ -21,7 +47,11 @@ impl Tree {
     /// Links the project to the folder again whose `link` was taken away, unless something has: npm would lose it. Gives
     /// the new link.
     pub(crate) fn link_again(&mut self, link: NodeId) -> Option<NodeId> {
-        self.node(link).target.filter(|&folder| self.is_parked(folder))?;
+        let folder = self.node(link).target?;
+        let named = self.named(self.node(link).name);
+        if named.into_iter().any(|other| self.node(other).target == Some(folder)) {
+            return None;
+        }
         let old = self.node(link);
         let (name, package, kind) = (old.name, old.package, old.kind.clone());
         let link = self.new_node(name, package, kind);
