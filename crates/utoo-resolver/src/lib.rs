@@ -35,6 +35,8 @@
 //!   written at all (`peers/optional-conflict-deep`).
 //! * A workspace stays linked whatever peer sets it was tried in; npm takes its link out of the tree for that, and does
 //!   not always put it back (`workspaces/peer-loses-link`).
+//! * A package stays when a link to it from further down goes, such as closes a loop of packages; npm takes it out of the
+//!   tree along with the link's folder, even where the project requires it (`lock/link-to-above-goes`).
 //! * Two packages whose peers push each other aside for ever end as ERESOLVE; npm does not end.
 //! * A lockfile with the marks of a merge is read from both sides (`lock/conflict-markers`).
 //! * Paths in the package.json of a tarball start where the tarball lies, in that of a packed folder in the folder. npm

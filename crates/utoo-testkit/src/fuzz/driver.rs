@@ -96,8 +96,12 @@ impl NpmDriver {
         loop {
             match process.lines.recv_timeout(LOOK) {
                 Ok(line) => {
-                    let answer = serde_json::from_str(&line).map(Some);
-                    return answer.map_err(|error| FuzzError::Driver(error.to_string()));
+                    let answer: Value =
+                        serde_json::from_str(&line).map_err(|error| FuzzError::Driver(error.to_string()))?;
+                    if answer.get("ends").is_some() {
+                        self.stop();
+                    }
+                    return Ok(Some(answer));
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let computed = process.computed().zip(before).map(|(now, before)| now - before);

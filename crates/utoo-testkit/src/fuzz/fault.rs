@@ -1,7 +1,7 @@
 //! npm's own faults: what it makes of a case is no answer that anybody should give.
 //!
 //! Found are: npm not ending; an error without a code, which is none of npm's refusals; and, where utoo does something
-//! else, an answer that says success and that npm itself does not stand by, of four kinds:
+//! else, an answer that says success and that npm itself does not stand by, of five kinds:
 //!
 //! * [`Fault::LeavesOut`]: `npm ls` calls what it made incomplete. Something in the lockfile that is neither `optional`
 //!   nor `extraneous` nor from a tarball requires a package, and at none of the places where Node.js looks for it is one.
@@ -10,6 +10,9 @@
 //!   tree when a package asks for its name, to try it in that one's peer set, and does not always put it back.
 //! * [`Fault::LinksToNothing`]: a link leads to a folder in which no package.json is. npm reads an override by a folder from
 //!   each dependent, which has no such folder.
+//! * [`Fault::TakesAlong`]: a link closes a loop of packages, which leads to the one in whose folder it lies. When npm
+//!   removes a folder with such a link, the package that it leads to goes, too, whoever needs it
+//!   (`lock/link-to-above-goes`).
 //! * [`Fault::SavesNothing`]: package.json gets an alias of a package without a name, which no npm can read.
 //!
 //! Such a case is counted with its seed, never as one that agrees.
@@ -39,6 +42,8 @@ pub enum Fault {
     LosesWorkspace,
     /// It ended with success, and a link leads to no package.
     LinksToNothing,
+    /// It ended with success, and a package went with a link to it, whoever needs it.
+    TakesAlong,
     /// It saved a spec that cannot be read.
     SavesNothing,
 }
@@ -51,6 +56,7 @@ impl fmt::Display for Fault {
             Self::LeavesOut => write!(f, "leaves out what is required"),
             Self::LosesWorkspace => write!(f, "loses a workspace"),
             Self::LinksToNothing => write!(f, "links to what is not there"),
+            Self::TakesAlong => write!(f, "takes what a link leads to along with it"),
             Self::SavesNothing => write!(f, "saves {SAVED_NOTHING}…"),
         }
     }
@@ -68,6 +74,9 @@ pub(super) fn fault_of(scenario: &Scenario, answer: &Answer) -> Option<Fault> {
     }
     if links_to_nothing(scenario, &lock) {
         return Some(Fault::LinksToNothing);
+    }
+    if takes_along(scenario, &lock) {
+        return Some(Fault::TakesAlong);
     }
     let run = scenario.section("run").unwrap_or_default();
     let peers = if run.contains("--legacy-peer-deps") { Peers::Ignored } else { Peers::Required };
@@ -100,12 +109,34 @@ fn is_optional_peer(entry: &Entry, name: &PackageName) -> bool {
     meta.is_some_and(|(_, meta)| meta.get("optional").and_then(Value::as_bool) == Some(true))
 }
 
-/// Whether a link's folder is none that the project has.
+/// Whether a link leads to a folder that the project has not, nor to a package that stands above it, as one that closes a
+/// loop does.
 fn links_to_nothing(scenario: &Scenario, lock: &Lockfile) -> bool {
     let files = scenario.files();
-    let targets =
-        lock.packages.values().filter(|entry| entry.link).filter_map(|entry| entry.resolved.as_deref());
-    targets.into_iter().any(|folder| !files.contains_key(format!("{folder}/package.json").as_str()))
+    let leads_nowhere = |(_, target): (&str, &str)| {
+        let stands = lock.get(target).is_some_and(|entry| entry.version.is_some());
+        !stands && !files.contains_key(format!("{target}/package.json").as_str())
+    };
+    links(lock).any(leads_nowhere)
+}
+
+/// Whether the lockfile had a link to a package above it, and the link is gone, and with it the package or its version.
+fn takes_along(scenario: &Scenario, lock: &Lockfile) -> bool {
+    let before = scenario.lock_before().and_then(|text| Lockfile::parse(text, "package-lock.json").ok());
+    before.is_some_and(|before| {
+        let version = |lock: &Lockfile, at: &str| lock.get(at).and_then(|entry| entry.version.clone());
+        let is_gone = |(at, target): (&str, &str)| {
+            let leads_up = at.starts_with(&format!("{target}/"));
+            leads_up && lock.get(at).is_none() && version(&before, target) != version(lock, target)
+        };
+        links(&before).any(is_gone)
+    })
+}
+
+/// Where each link is, and where it leads.
+fn links(lock: &Lockfile) -> impl Iterator<Item = (&str, &str)> {
+    let links = lock.packages.iter().filter(|(_, entry)| entry.link);
+    links.filter_map(|(at, entry)| Some((&**at, entry.resolved.as_deref()?)))
 }
 
 /// Whether a folder of the generated `packages/*`, where the project has it as a workspace, has no link.

@@ -62,3 +62,25 @@ fn a_workspace_has_to_be_linked() {
     let packages = json!({"": {}, "packages/w": {}});
     assert_eq!(fault("utoo install", &packages), Some(Fault::LosesWorkspace));
 }
+
+#[test]
+fn what_a_link_leads_to_goes_with_it() {
+    let lock =
+        |packages: &Value| json!({"lockfileVersion": 3, "requires": true, "packages": packages}).to_string();
+    let fault = |after: &Value| {
+        let inner = "node_modules/b/node_modules/b";
+        let before = json!({
+            "": {"dependencies": {"c": "*"}},
+            "node_modules/b": {"version": "1.0.0"},
+            inner: {"version": "2.0.0"},
+            format!("{inner}/node_modules/b"): {"resolved": "node_modules/b", "link": true},
+        });
+        let text = format!("-- package.json --\n{{}}\n-- before/package-lock.json --\n{}\n", lock(&before));
+        let (outcome, lock) = (Outcome::Done, Some(lock(after)));
+        let answer = Answer { outcome, lock, hidden: None, disk: None, files: BTreeMap::new() };
+        fault_of(&Scenario::parse("case", &text), &answer)
+    };
+    assert_eq!(fault(&json!({"": {}})), Some(Fault::TakesAlong));
+    assert_eq!(fault(&json!({"": {}, "node_modules/b": {"version": "2.0.0"}})), Some(Fault::TakesAlong));
+    assert_eq!(fault(&json!({"": {}, "node_modules/b": {"version": "1.0.0"}})), None);
+}

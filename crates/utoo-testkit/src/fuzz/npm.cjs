@@ -3,8 +3,9 @@
 //   node npm.cjs <npm's own folder>
 //
 // A line on stdin is {"dir", "args", "env"}, and a line on stdout its answer: {"code": null}, or the code with which
-// npm would have ended, and its message. The options are read by npm's own configuration, from the same arguments and
-// files, and given to the function that both commands end in.
+// npm would have ended, and its message; what nobody caught ends this process, as it ends npm, and the line says so with
+// "ends". The options are read by npm's own configuration, from the same arguments and files, and given to the function
+// that both commands end in.
 
 const path = require('node:path')
 const readline = require('node:readline')
@@ -46,12 +47,15 @@ async function run ({ dir, args }) {
   await new Arborist(options).reify(options)
 }
 
+const answerTo = error => ({ code: error.code || 'EUNKNOWN', message: String(error.message) })
+
+process.on('uncaughtException', error => {
+  process.stdout.write(JSON.stringify({ ...answerTo(error), ends: true }) + '\n', () => process.exit(1))
+})
+
 async function main () {
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    const answer = await run(JSON.parse(line)).then(
-      () => ({ code: null }),
-      error => ({ code: error.code || 'EUNKNOWN', message: String(error.message) })
-    )
+    const answer = await run(JSON.parse(line)).then(() => ({ code: null }), answerTo)
     process.stdout.write(JSON.stringify(answer) + '\n')
   }
 }
