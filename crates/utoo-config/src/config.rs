@@ -347,9 +347,8 @@ fn node_prefix(env: &BTreeMap<String, String>) -> Option<PathBuf> {
 
 fn type_all(sources: Sources, project: Project, options: &LoadOptions) -> Result<Inner, ConfigError> {
     let env = &options.env;
-    check_lists(&sources)?;
+    let mut warnings = check_lists(&sources)?;
     let trusted = TrustedHosts::collect(&sources);
-    let mut warnings = Vec::new();
     let mut credentials = CredentialTable::collect(&sources, &trusted, &mut warnings)?;
     let mut registries = Registries { sources: &sources, trusted: &trusted, credentials: &mut credentials };
     let scopes = registries.scopes()?;
@@ -378,16 +377,18 @@ fn type_all(sources: Sources, project: Project, options: &LoadOptions) -> Result
 
 /// A key that holds one value and was given several times keeps the last; only its words are checked by the readers.
 /// Keys that nobody of utoo reads yet, but npm types, must be right too: a typo found late is a typo kept.
-fn check_lists(sources: &Sources) -> Result<(), ConfigError> {
+/// What is left out of a list of words is only said.
+fn check_lists(sources: &Sources) -> Result<Vec<Warning>, ConfigError> {
+    let mut warnings = Vec::new();
     for definition in keys::definitions() {
         match definition.kind {
-            Kind::ListOf(_) => drop(sources.words(definition.key)?),
+            Kind::ListOf(_) => warnings.extend(sources.unknown_words(definition.key)),
             Kind::OneOf(_) => drop(sources.word(definition.key)?),
             Kind::Boolean => drop(sources.boolean_if_set(definition.key)?),
             _ => {}
         }
     }
-    Ok(())
+    Ok(warnings)
 }
 
 struct Registries<'a> {

@@ -295,10 +295,9 @@ impl InstallSettings {
 /// add, and everything that is included is taken out again, whatever put it in.
 fn omit(sources: &Sources, env: &BTreeMap<String, String>) -> Result<Omit, ConfigError> {
     let production = env.get("NODE_ENV").is_some_and(|value| value == "production");
-    let mut omitted = sources
-        .words("omit")?
-        .unwrap_or_else(|| if production { vec!["dev".to_owned()] } else { Vec::new() });
-    let mut included = sources.words("include")?.unwrap_or_default();
+    let mut omitted =
+        sources.words("omit").unwrap_or_else(|| if production { vec!["dev".to_owned()] } else { Vec::new() });
+    let mut included = sources.words("include").unwrap_or_default();
     let dev = "dev".to_owned();
     match sources.boolean_if_set("production")? {
         Some(true) => omitted.push(dev.clone()),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Warning};
 use crate::keys::{self, Kind};
 use crate::layers::{Layer, LayerData, Setting};
 use crate::value;
@@ -98,18 +98,30 @@ impl Sources {
         parts.filter(|part| !matches!(*part, "" | "null")).map(str::to_owned).collect()
     }
 
-    /// A list of which each element is a word of the key's definition.
-    pub(crate) fn words(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {
-        let Some(found) = self.find(key) else { return Ok(None) };
+    /// A list, of whose elements those count that are words of the key's definition; where none is, the key counts as not
+    /// given. So npm has it, and `--omit=none` is in many a script.
+    pub(crate) fn words(&self, key: &str) -> Option<Vec<String>> {
+        self.find(key)?;
+        let (known, unknown) = self.known_words(key);
+        (unknown.is_empty() || !known.is_empty()).then_some(known)
+    }
+
+    /// Says which elements of such a list do not count.
+    pub(crate) fn unknown_words(&self, key: &str) -> Option<Warning> {
+        let setting = self.find(key)?.setting;
+        let (_, unknown) = self.known_words(key);
+        let expected = keys::find(key)?.kind.expected();
+        let message =
+            format!("`{key} = {}` is not used: expected {expected}", shown(setting, unknown.join(",")));
+        (!unknown.is_empty()).then(|| Warning { origin: setting.origin.clone(), message })
+    }
+
+    fn known_words(&self, key: &str) -> (Vec<String>, Vec<String>) {
         let words = match keys::find(key).map(|definition| definition.kind) {
             Some(Kind::ListOf(words)) => words,
             _ => &[],
         };
-        let list = self.list(key);
-        match list.iter().find(|element| !words.contains(&element.as_str())) {
-            Some(_) => Err(invalid(key, found.setting)),
-            None => Ok(Some(list)),
-        }
+        self.list(key).into_iter().partition(|element| words.contains(&element.as_str()))
     }
 
     /// A proxy: `Some(None)` where the key says that there is to be none.
@@ -142,13 +154,15 @@ fn is_boolean(key: &str) -> bool {
 /// The error for a value that its key cannot have.
 pub(crate) fn invalid(key: &str, setting: &Setting) -> ConfigError {
     let kind = keys::find(key).map_or(Kind::Url, |definition| definition.kind);
-    let value = setting.values.join(",");
-    // What came out of a variable, or has the shape of a URL with a password, may be a secret.
-    let shown = if setting.used.is_empty() && !value.contains('@') { value } else { "(redacted)".to_owned() };
     ConfigError::InvalidValue {
         origin: setting.origin.clone(),
         key: key.to_owned(),
-        value: shown,
+        value: shown(setting, setting.values.join(",")),
         expected: kind.expected(),
     }
+}
+
+/// A setting's value for messages. What came out of a variable, or has the shape of a URL with a password, may be a secret.
+fn shown(setting: &Setting, value: String) -> String {
+    if setting.used.is_empty() && !value.contains('@') { value } else { "(redacted)".to_owned() }
 }

@@ -90,7 +90,6 @@ fn a_wrong_value_names_file_line_key_and_what_is_allowed() {
         ("save-exact=off", "save-exact = off: expected true or false"),
         ("fetch-retries=-1", "fetch-retries = -1: expected a whole number from 0"),
         ("fetch-timeout=soon", "fetch-timeout = soon: expected a number from 0"),
-        ("omit[]=dev\nomit[]=prod", "omit = dev,prod: expected any of dev, optional, peer"),
         ("registry=registry.example", "registry = registry.example: expected an http:// or https:// URL"),
         ("@s:registry=nowhere", "@s:registry = nowhere: expected an http:// or https:// URL"),
         (
@@ -153,6 +152,17 @@ fn unknown_keys_are_kept() {
     assert_eq!(config.get_raw("nothing"), None);
     let config = Place::new().user("//registry.example/:_authToken=x\ncert=x\nfoo=1").load();
     assert_eq!(config.public_keys().into_iter().collect::<Vec<_>>(), ["foo"]);
+}
+
+#[test]
+fn what_cannot_be_omitted_is_said_and_not_omitted() {
+    let place = Place::new().project("omit[]=dev\nomit[]=none");
+    assert_eq!(place.load().install().omit, Omit { dev: true, ..Omit::default() });
+    let config = place.load();
+    let messages: Vec<&str> = config.warnings().iter().map(|warning| &*warning.message).collect();
+    assert_eq!(messages, ["`omit = none` is not used: expected any of dev, optional, peer"]);
+    let place = Place::new().project("omit=none").env("NODE_ENV", "production");
+    assert_eq!(place.load().install().omit, Omit { dev: true, ..Omit::default() });
 }
 
 /// Observed of npm 11.19: `npm install` of one prod, one dev and one optional package, looking at node_modules.
