@@ -121,7 +121,8 @@ pub use graph::{Choice, EdgeProblem, Graph, GraphEdge, Origin, Overriding, Place
 pub use inspect::inspect;
 pub use load::{Folder, Project, check_overrides};
 pub use options::{
-    Conflicts, Dedupe, EngineCheck, Folders, Goal, InstallStrategy, Peers, Record, ResolveOptions,
+    Conflicts, Dedupe, EngineCheck, Folders, Goal, InstallStrategy, OptionalPeers, Peers, Record,
+    ResolveOptions,
 };
 pub use registry::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, SourceManifest,

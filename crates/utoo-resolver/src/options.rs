@@ -80,6 +80,16 @@ pub enum Goal {
     Lockfile,
 }
 
+/// What becomes of an optional peer that is there in a version which does not fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OptionalPeers {
+    /// One that fits is found for it: npm's default.
+    #[default]
+    Mend,
+    /// It stays, as the lockfile has it: npm where nothing is saved and nothing is asked for by name (`ci`, `--no-save`).
+    Leave,
+}
+
 /// Whether the reasons for each placement are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Record {
@@ -97,6 +107,8 @@ pub struct ResolveOptions {
     pub conflicts: Conflicts,
     /// Whether peer dependencies are part of the tree.
     pub peers: Peers,
+    /// What becomes of optional peers that do not fit.
+    pub optional_peers: OptionalPeers,
     /// What becomes of folders.
     pub folders: Folders,
     /// Where packages go.

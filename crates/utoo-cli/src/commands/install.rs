@@ -79,7 +79,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
             Edits::to_add(context, &mut inputs, (&registry, &targets), specs).await?
         }
         Command::Uninstall { names } => Edits::to_remove(&mut inputs, &targets, names),
-        Command::Update { names } if context.config.save().save_said => {
+        Command::Update { names } if context.config.save().save_said && context.config.save().save => {
             Edits::to_raise(context, &mut inputs, names)?
         }
         _ => Edits::default(),

@@ -24,14 +24,15 @@ use utoo_types::Manifest;
 
 use crate::cache::ManifestCache;
 use crate::error::ResolveError;
-use crate::options::{Conflicts, Record, ResolveOptions};
+use crate::options::{Conflicts, OptionalPeers, Record, ResolveOptions};
 use crate::registry::{ManifestJob, RegistryError};
-use crate::tree::{EdgeId, EdgeKind, Name, NodeId, NodeKind, PackageId, Taken, Tree, WantId};
+use crate::tree::{Edge, EdgeId, EdgeKind, Name, NodeId, NodeKind, PackageId, Taken, Tree, WantId};
 pub use conflict::{ConflictNode, PeerConflict};
 use queue::Queue;
 pub use record::{Obstacle, Trial, TrialVerdict};
 pub(crate) use record::{Recorder, trials_above};
 pub(crate) use shrinkwrap::Shrinkwraps;
+use verdict::Verdict;
 
 /// How a call of [`crate::Resolver::advance`] ended.
 #[derive(Debug)]
@@ -248,7 +249,7 @@ impl<'o> Builder<'o> {
             let tree = &self.tree;
             let broken = tree.node(node).edges_out.values().any(|&id| {
                 let edge = tree.edge(id);
-                !edge.is_valid() || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
+                self.is_wrong(edge) || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
             });
             let updated = tree.node(node).edges_out.values().any(|&id| self.is_updated(tree.edge(id).name));
             let wanted =
@@ -353,12 +354,19 @@ impl<'o> Builder<'o> {
             match edge.to {
                 Some(to) if self.tree.node(to).failure.is_some() || self.tree.in_shrinkwrap(to) => false,
                 None => edge.kind != EdgeKind::PeerOptional || self.explicit.contains(&id),
-                Some(_) if edge.error.is_some() => true,
+                Some(_) if edge.error.is_some() => self.is_wrong(edge),
                 Some(to) if self.tree.is_workspace(to) => false,
                 Some(_) => self.explicit.contains(&id) || self.is_updated(edge.name),
             }
         };
         self.tree.node(node).edges_out.values().copied().filter(is_problem).collect()
+    }
+
+    /// Whether something has to be done about an edge that finds what it does not want.
+    fn is_wrong(&self, edge: &Edge) -> bool {
+        let is_left =
+            edge.kind == EdgeKind::PeerOptional && self.options.optional_peers == OptionalPeers::Leave;
+        !edge.is_valid() && !is_left
     }
 
     fn is_updated(&self, name: Name) -> bool {
@@ -443,7 +451,10 @@ impl<'o> Builder<'o> {
                     continue;
                 }
                 let from = edge.from;
-                self.seen.remove(&from);
+                // Where nothing is mended, whoever has had its turn keeps what it has, unless that is replaced.
+                if placed.verdict != Verdict::Ok || self.options.optional_peers == OptionalPeers::Mend {
+                    self.seen.remove(&from);
+                }
                 self.enqueue(from);
             }
             self.enqueue(placed.node);

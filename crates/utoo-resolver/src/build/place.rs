@@ -12,6 +12,7 @@ use super::{Builder, Stop, Warning};
 pub(super) struct Placed {
     pub(super) node: NodeId,
     pub(super) edge: EdgeId,
+    pub(super) verdict: Verdict,
 }
 
 /// What a placement, with the peers that came along, did to the tree.
@@ -162,7 +163,7 @@ impl Builder<'_> {
             self.prune_dedupable_below(target, dedupe);
             return Ok(());
         }
-        if self.link_to_ancestor(placement, target, outcome) {
+        if self.link_to_ancestor(placement, check, outcome) {
             return Ok(());
         }
         let placed = self.copy_of(placement.dep);
@@ -177,7 +178,7 @@ impl Builder<'_> {
         if !self.tree.is_live(placed) {
             return Ok(());
         }
-        outcome.placed.push(Placed { node: placed, edge });
+        outcome.placed.push(Placed { node: placed, edge, verdict: check.own });
         self.place_peers(placement, check, placed, outcome)
     }
 
@@ -248,7 +249,8 @@ impl Builder<'_> {
 
     /// Two packages that need each other in versions which cannot share a place would nest for ever. The loop is
     /// closed by a link to the first of them, as npm does.
-    fn link_to_ancestor(&mut self, placement: &Placement<'_>, target: NodeId, outcome: &mut Outcome) -> bool {
+    fn link_to_ancestor(&mut self, placement: &Placement<'_>, check: Check, outcome: &mut Outcome) -> bool {
+        let target = check.target;
         let same = self
             .tree
             .ancestry(target)
@@ -259,7 +261,7 @@ impl Builder<'_> {
         let link = self.tree.new_node(name, package, NodeKind::Link { location });
         self.tree.node_mut(link).target = Some(same);
         self.tree.attach(link, target);
-        outcome.placed.push(Placed { node: link, edge: placement.edge });
+        outcome.placed.push(Placed { node: link, edge: placement.edge, verdict: check.own });
         true
     }
 

@@ -6,8 +6,8 @@ use tracing::{Instrument as _, debug_span};
 use utoo_config::Config;
 use utoo_installer::{EngineCheck as EnginesOfTree, Fitness, Installer, PackageRequest, PlatformCheck};
 use utoo_resolver::{
-    Conflicts, Dedupe, EngineCheck, Folders, Goal, InstallStrategy, ManifestCache, Peers, Project, Record,
-    Resolution, ResolveError, ResolveEvent, ResolveOptions, Warning,
+    Conflicts, Dedupe, EngineCheck, Folders, Goal, InstallStrategy, ManifestCache, OptionalPeers, Peers,
+    Project, Record, Resolution, ResolveError, ResolveEvent, ResolveOptions, Warning,
 };
 use utoo_types::{Engines, PickOptions, Platform, Platforms, Version};
 
@@ -16,6 +16,7 @@ use super::build::unless_interrupted;
 use super::inputs::Inputs;
 use super::node;
 use super::refresh::Refresh;
+use crate::args::Command;
 use crate::commands::conflict;
 use crate::context::Context;
 use crate::error::CliResult;
@@ -97,6 +98,19 @@ pub(super) async fn resolve(
     Ok((resolution, cache))
 }
 
+/// npm takes those of the lockfile as they are where it saves nothing, and is asked for nothing by name.
+fn optional_peers(context: &Context) -> OptionalPeers {
+    let settings = context.config.save();
+    let mends = match &context.command {
+        Command::Ci => false,
+        Command::Dedupe => settings.save && settings.save_said,
+        Command::Install { specs } => settings.save || !specs.is_empty(),
+        Command::Uninstall { .. } | Command::Update { .. } => true,
+        _ => settings.save,
+    };
+    if mends { OptionalPeers::Mend } else { OptionalPeers::Leave }
+}
+
 fn describe(inputs: &Inputs, warning: &Warning) -> String {
     match warning {
         Warning::PeerOverridden(conflict) => conflict::warning(inputs, conflict),
@@ -118,6 +132,7 @@ pub(crate) fn options(context: &Context) -> ResolveOptions {
             (false, false) => Conflicts::Override,
         },
         peers: if settings.legacy_peer_deps { Peers::Ignore } else { Peers::Install },
+        optional_peers: optional_peers(context),
         folders: if settings.install_links { Folders::Pack } else { Folders::Link },
         install_strategy: match settings.install_strategy {
             utoo_config::InstallStrategy::Nested => InstallStrategy::Nested,
