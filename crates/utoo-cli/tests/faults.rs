@@ -228,9 +228,11 @@ fn a_list_where_dependencies_are_named_is_none() {
 #[test]
 fn package_json_of_another_shape_is_named_and_a_mark_or_a_twin_is_no_fault() {
     let project = TestProject::new(FixtureRegistry::new()).unwrap();
-    for (text, says) in
-        [("[]", "1:1: expected an object"), ("", "1:1: the file is empty"), ("{\n  \"a\": 1,\n  b\n}", "3:3")]
-    {
+    for (text, says) in [
+        ("[1]", "1:1: expected an object"),
+        ("", "1:1: the file is empty"),
+        ("{\n  \"a\": 1,\n  b\n}", "3:3"),
+    ] {
         project.write("package.json", text).unwrap();
         let output = utoo(&project, "install");
         assert_eq!(output.code, Some(7), "{text}: {}", output.stderr);

@@ -22,6 +22,9 @@ pub struct Entry {
     pub resolved: Option<Arc<str>>,
     /// What the tarball's bytes must be.
     pub integrity: Option<Integrity>,
+    /// The lockfile of versions before 3 from which the package is had no `integrity`: npm then writes the one of its
+    /// manifest into `packages`, but not into the tree of these versions.
+    pub integrity_is_new: bool,
     /// A symbolic link to the folder `resolved`, which has an entry of its own.
     pub link: bool,
     /// Only development dependencies of the root need it.
@@ -101,7 +104,7 @@ impl Entry {
             peer_dependencies_meta: manifest.peer_dependencies_meta.clone(),
             accept_dependencies: manifest.accept_dependencies.clone(),
             bundle_dependencies: bundled(manifest),
-            workspaces: manifest.workspaces.as_ref().map(|globs| Value::from(globs.as_slice())),
+            workspaces: manifest.workspaces_field.clone(),
             ..Self::default()
         }
     }
@@ -171,7 +174,7 @@ impl Entry {
             deprecated: self.deprecated.clone(),
             has_install_script: self.has_install_script,
             has_shrinkwrap: self.has_shrinkwrap,
-            workspaces: self.workspace_globs(),
+            workspaces_field: self.workspaces.clone(),
             dist,
             ..Manifest::from_value(&Value::Null)
         }
@@ -180,12 +183,6 @@ impl Entry {
     /// Forgets the fields that npm does not know, as npm itself does when it writes an entry again.
     pub fn forget_unknown(&mut self) {
         self.extra.retain(|key, _| crate::read::is_known(key));
-    }
-
-    fn workspace_globs(&self) -> Option<Vec<String>> {
-        let field = self.workspaces.as_ref()?;
-        let list = field.as_array().or_else(|| field.get("packages")?.as_array())?;
-        Some(list.iter().filter_map(|glob| Some(glob.as_str()?.to_owned())).collect())
     }
 }
 

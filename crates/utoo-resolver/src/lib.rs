@@ -37,6 +37,7 @@
 //!   not always put it back (`workspaces/peer-loses-link`).
 //! * A package stays when a link to it from further down goes, such as closes a loop of packages; npm takes it out of the
 //!   tree along with the link's folder, even where the project requires it (`lock/link-to-above-goes`).
+//! * The project is none of its own workspaces: npm links it into its own `node_modules` (`workspaces/the-project-itself`).
 //! * Two packages whose peers push each other aside for ever end as ERESOLVE; npm does not end.
 //! * A lockfile with the marks of a merge is read from both sides (`lock/conflict-markers`).
 //! * Paths in the package.json of a tarball start where the tarball lies, in that of a packed folder in the folder. npm

@@ -50,10 +50,7 @@ fn entry_of(tree: &Tree, id: NodeId, location: &str, before: Option<&Entry>) -> 
     let manifest = &tree.package_of(id).manifest;
     let mut entry = match &node.kind {
         NodeKind::Link { location } => Entry::link_to(Arc::clone(location)),
-        NodeKind::Folder { .. } => {
-            let globs = manifest.workspaces.as_ref().map(|globs| globs.as_slice().into());
-            Entry::from_folder(manifest, location, globs.as_ref())
-        }
+        NodeKind::Folder { .. } => Entry::from_folder(manifest, location, manifest.workspaces_field.as_ref()),
         _ => {
             let mut entry = match before {
                 Some(before) => {
@@ -66,6 +63,7 @@ fn entry_of(tree: &Tree, id: NodeId, location: &str, before: Option<&Entry>) -> 
             };
             entry.resolved.clone_from(&node.resolved);
             entry.integrity.clone_from(&node.integrity);
+            entry.integrity_is_new = node.integrity_is_new;
             entry
         }
     };

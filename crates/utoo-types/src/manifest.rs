@@ -225,6 +225,8 @@ pub struct Manifest {
     pub has_shrinkwrap: bool,
     /// Patterns of a workspace root.
     pub workspaces: Option<Vec<String>>,
+    /// `workspaces` as it is written: the patterns, an object with these as `packages`, or what npm makes nothing of.
+    pub workspaces_field: Option<Value>,
     /// `overrides` as the document has it; counts for a root only.
     pub overrides: Option<Map<String, Value>>,
     /// Scripts by name; read from folders.
@@ -265,6 +267,7 @@ impl Manifest {
             has_install_script: false,
             has_shrinkwrap: false,
             workspaces: None,
+            workspaces_field: None,
             overrides: None,
             scripts: Vec::new(),
             dist: None,

@@ -74,7 +74,7 @@ struct Edited {
 
 impl PackageJson {
     /// Reads the text of a package.json; `path` is for messages. A byte order mark is skipped, of equal keys
-    /// the last counts.
+    /// the last counts, and an empty list is an empty object.
     ///
     /// # Errors
     /// [`PackageJsonError`] with the place, when the text is no JSON object.
@@ -94,6 +94,8 @@ impl PackageJson {
         let manifest = Manifest::from_value(&value);
         let value = match value {
             Value::Object(value) => value,
+            // To npm a list is an object without fields.
+            Value::Array(list) if list.is_empty() => Map::new(),
             other => return Err(error(start(json), PackageJsonErrorKind::NotAnObject(kind_of(&other)))),
         };
         let format = JsonFormat::detect(json);

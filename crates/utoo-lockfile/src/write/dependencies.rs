@@ -128,8 +128,15 @@ impl<'a> Installed<'a> {
         fields.extend(version.map(|version| ("version", Field::Owned(version))));
         fields.extend(resolved.map(|resolved| ("resolved", Field::Plain(Member::Text(resolved)))));
         fields.extend(from.map(|from| ("from", Field::Owned(from))));
-        let integrity = entry.integrity.as_ref();
+        let integrity = entry.integrity.as_ref().filter(|_| !entry.integrity_is_new);
         fields.extend(integrity.map(|integrity| ("integrity", Field::Plain(Member::Integrity(integrity)))));
+        // What has not the type that it should have is written as it was read.
+        let odd = ["version", "resolved", "integrity"].into_iter();
+        let odd = odd.filter_map(|key| entry.extra.get_key_value(key));
+        for (key, value) in odd {
+            fields.retain(|(other, _)| other != key);
+            fields.push((key, Field::Plain(Member::Value(value))));
+        }
         // In `packages` those of a link stand at the folder that it leads to.
         let is_set = |flag: fn(&Entry) -> bool| flag(entry) || flag(package);
         let flags = [
@@ -189,7 +196,11 @@ enum Field<'a> {
 
 impl Field<'_> {
     fn key<'s>(&'s self, text: &'s str) -> crate::json::Key<'s> {
-        let holds_object = matches!(self, Self::Requires | Self::Below);
+        let holds_object = match self {
+            Self::Plain(Member::Value(value)) => value.is_object(),
+            Self::Plain(_) | Self::Owned(_) => false,
+            Self::Requires | Self::Below => true,
+        };
         crate::json::Key { text, holds_object }
     }
 }

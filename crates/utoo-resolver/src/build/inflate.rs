@@ -52,6 +52,7 @@ impl Builder<'_> {
             let locked = self.tree.node_mut(node);
             if !locked.in_bundle {
                 // An address is not asked for; what the bytes have to be is.
+                locked.integrity_is_new = locked.integrity.is_none();
                 locked.integrity = locked.integrity.take().or(origin.integrity);
             }
             self.inflated.insert(node);

@@ -122,6 +122,8 @@ pub(crate) struct Node {
     pub(crate) arrival: u32,
     pub(crate) resolved: Option<Arc<str>>,
     pub(crate) integrity: Option<Integrity>,
+    /// It is not from the lockfile, which had none.
+    pub(crate) integrity_is_new: bool,
     /// The package came inside another package's tarball.
     pub(crate) in_bundle: bool,
     /// Why its manifest could not be had.
@@ -377,6 +379,7 @@ impl Tree {
             arrival: 0,
             resolved: None,
             integrity: None,
+            integrity_is_new: false,
             in_bundle: false,
             failure: None,
             flags: Flags::UNSEEN,

@@ -130,7 +130,10 @@ impl Passed {
             Self::PeerMeta => manifest.peer_dependencies_meta = peer_meta(value),
             Self::Bundle => manifest.bundle_dependencies = bundle(manifest, &value),
             Self::Accept => manifest.accept_dependencies = dependencies(Some(&value)),
-            Self::Workspaces => manifest.workspaces = workspaces(&value),
+            Self::Workspaces => {
+                manifest.workspaces = workspaces(&value);
+                manifest.workspaces_field = kept(value);
+            }
         }
     }
 }

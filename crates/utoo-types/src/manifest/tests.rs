@@ -231,6 +231,8 @@ fn what_only_folders_have() {
     assert!(manifest.private && manifest.overrides.is_some());
     assert_eq!(manifest.workspaces.as_deref(), Some(&["packages/*".to_owned()][..]));
     assert_eq!((manifest.script("start"), manifest.script("odd")), (Some("x"), None));
-    assert_eq!(read(json!({"workspaces": {"packages": ["a"]}})).workspaces, Some(vec!["a".to_owned()]));
+    let object = json!({"packages": ["a"]});
+    let manifest = read(json!({"workspaces": object}));
+    assert_eq!((manifest.workspaces, manifest.workspaces_field), (Some(vec!["a".to_owned()]), Some(object)));
     assert_eq!(Manifest::from_value(&json!("x")).name.as_str(), "");
 }

@@ -67,7 +67,7 @@ fn errors_name_file_line_and_column() {
         ("{\n  \"é\": x\n}", "package.json:2:8: invalid JSON: expected value"),
         ("{\"a\":1", "package.json:1:6: invalid JSON: EOF while parsing an object"),
         ("{\"a\":1}\u{0}", "package.json:1:8: invalid JSON: trailing characters"),
-        ("\n []", "package.json:2:2: expected an object, found an array"),
+        ("\n [1]", "package.json:2:2: expected an object, found an array"),
         ("\u{feff}null", "package.json:1:1: expected an object, found null"),
         ("\"x\"", "package.json:1:1: expected an object, found a string"),
         (
@@ -86,6 +86,7 @@ fn reads_irregular_files() {
     let file = parse("\u{feff}{\"name\":\"a\",\"name\":\"b\",\"scripts\":{\"x\":\"y\",\"z\":1}}").unwrap();
     assert_eq!(file.name().unwrap().as_str(), "b");
     assert_eq!(file.scripts(), [("x".into(), "y".into())]);
+    assert_eq!(parse("[]").unwrap().name(), None);
     assert_eq!(parse("{\"name\":5}").unwrap().name(), None);
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(parse(&deep).is_err());
