@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use utoo_types::{GitSpec, Host, HostedUrl, Integrity, PackageName, Spec, SpecKind, Version};
+use utoo_types::{GitSpec, Host, HostedUrl, PackageName, Spec, SpecKind, Version};
 
+use crate::read::set_integrity;
 use crate::{Entry, Packages, nested_location};
 
 /// The entries of a version 1 tree, root first. What is no object, and packages of which nothing is said (npm's mark of an
@@ -45,7 +46,6 @@ fn entry_of(name: &str, node: &Value) -> Option<Entry> {
         return None;
     }
     let mut entry = Entry {
-        integrity: node["integrity"].as_str().and_then(|text| Integrity::parse(text).ok()),
         dev: is_set("dev"),
         optional: is_set("optional"),
         dev_optional: is_set("devOptional"),
@@ -54,6 +54,7 @@ fn entry_of(name: &str, node: &Value) -> Option<Entry> {
         in_bundle: is_set("bundled"),
         ..Entry::default()
     };
+    set_integrity(&mut entry, text(node, "integrity"));
     let name = PackageName::new_unchecked(name);
     match leading_spec(&name, node) {
         Some(spec) => set_source(&mut entry, &name, &spec, node),

@@ -312,7 +312,7 @@ fn set_truthy(entry: &mut Entry, key: &str, value: Any, set: impl FnOnce(&mut En
 }
 
 /// Keeps the text beside the value where it is not the one that the value prints, so that it is written as it was.
-fn set_integrity(entry: &mut Entry, text: Option<Arc<str>>) {
+pub(crate) fn set_integrity(entry: &mut Entry, text: Option<Arc<str>>) {
     entry.integrity = text.as_deref().and_then(|text| Integrity::parse(text).ok());
     if let Some(text) = text
         && entry.integrity.as_ref().is_none_or(|integrity| integrity.to_string() != *text)

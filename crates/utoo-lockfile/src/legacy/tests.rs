@@ -52,8 +52,7 @@ fn a_folder_is_a_link_and_its_target() {
 
 #[test]
 fn without_a_digest_the_address_says_the_version() {
-    let entry =
-        |node: serde_json::Value| inflate(Entry::default(), &json!({"x": node}))["node_modules/x"].clone();
+    let entry = |node: Value| inflate(Entry::default(), &json!({"x": node}))["node_modules/x"].clone();
     let told = |entry: &Entry| {
         (
             entry.name.as_ref().map(|name| name.as_str().to_owned()),
