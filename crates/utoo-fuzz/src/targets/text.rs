@@ -85,9 +85,19 @@ pub(super) fn lockfile(bytes: &[u8]) {
     let inside = written.trim_start_matches('{');
     let inside = inside.strip_prefix("\r\n").or_else(|| inside.strip_prefix('\n')).unwrap_or(inside);
     let indentation = &inside[..inside.len() - inside.trim_start().len()];
-    if !indentation.contains(['\r', '\n']) {
-        assert_eq!(again.to_text(), written);
+    if indentation.contains(['\r', '\n']) {
+        return;
     }
+    if !again.ancient {
+        assert_eq!(again.to_text(), written);
+        return;
+    }
+    // Without a digest, the address in a file of version 1 counts more than the name and the version beside it, which it may
+    // have brought along: what it says then stays.
+    let second = again.to_text();
+    let third = Lockfile::parse(&second, "package-lock.json");
+    let third = third.unwrap_or_else(|error| panic!("does not read back twice: {error}\n{second}"));
+    assert_eq!(third.to_text(), second);
 }
 
 pub(super) fn package_json(bytes: &[u8]) {
