@@ -1,7 +1,6 @@
 //! Making what the plan adds and changes: first what is in the store, all at once on rayon; then, as it arrives, what is
 //! not. And then moving it into place.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -242,7 +241,8 @@ async fn make_missing<S: TarballSource>(
     group: Group,
 ) -> Result<Grouped> {
     let Group { request, steps } = group;
-    for attempt in 0.. {
+    let mut attempt = 0;
+    loop {
         let obtained = match downloads.start_missing(request.clone()).await {
             Ok(obtained) => obtained,
             Err(error) => return job.do_without(&steps, error).map(Grouped::Unobtainable),
@@ -255,11 +255,16 @@ async fn make_missing<S: TarballSource>(
             Ok(packages) => return Ok(Grouped::Made { packages, downloaded: obtained.downloaded }),
             Err(LinkFailure::Damaged) if attempt < REPAIRS => discard(&obtained.stored, &downloads, &request),
             Err(LinkFailure::Failed(error)) => return Err(*error),
-            Err(LinkFailure::Damaged) => break,
+            Err(LinkFailure::Damaged) => return Err(disappearing(&obtained.stored, &request)),
         }
+        attempt += 1;
     }
-    let gone = std::io::Error::new(std::io::ErrorKind::NotFound, "its files keep disappearing");
-    Err(InstallError::io("use the store's entry of", PathBuf::from(request.label()), gone))
+}
+
+/// Somebody empties the cache again and again.
+fn disappearing(stored: &StoredPackage, request: &PackageRequest) -> InstallError {
+    let reason = format!("the files of {} keep disappearing", request.label());
+    InstallError::io("use", &stored.folder, std::io::Error::new(std::io::ErrorKind::NotFound, reason))
 }
 
 /// Forgets an entry of the store that lacks a file, so that the package is fetched again.
