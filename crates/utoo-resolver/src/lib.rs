@@ -54,7 +54,6 @@
 //! * A `resolved` that is no address is refused before anyone is asked (`lock/resolved-nonsense`), and a setting whose value
 //!   is none of those that it can have, with its file and line (`strategy/unknown-strategy`); npm takes the first for a tag and
 //!   the default for the second.
-//! * A digest of a version 1 lockfile that cannot be read gives way to the package's own (`lock/v1-integrity-nonsense`).
 //! * An optional dependency that cannot be had does not put a lockfile out of step (`ci/optional-unavailable`).
 //! * What a bundled package needs and its bundle lacks is in the tree at once; npm has it there from its next install on
 //!   (`bundled/needs-outside`). What is in a bundle for another platform is refused once a lockfile has it, by npm also where
