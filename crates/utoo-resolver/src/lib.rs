@@ -50,7 +50,7 @@
 //!   (`has-shrinkwrap/link`).
 //! * The project's `engines` are looked at also where it has `devEngines` (`engines/dev-and-engines`).
 //! * An `os`, `cpu` or `libc` that is neither a text nor a list demands nothing; npm ends with a TypeError, or leaves out the
-//!   package where it is optional (`platform/os-object`, `platform/os-number-optional`).
+//!   package where it is optional (`platform/os-object`).
 //! * A `resolved` that is no address is refused before anyone is asked (`lock/resolved-nonsense`), and a setting whose value
 //!   is none of those that it can have, with its file and line (`strategy/unknown-strategy`); npm takes the first for a tag and
 //!   the default for the second.
