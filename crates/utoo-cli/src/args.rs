@@ -176,9 +176,10 @@ fn program_name(word: &str) -> &'static str {
 /// clap's matches. A word that is no command is a script: `utoo build` is `utoo run build`.
 fn matches(program: &'static str, rest: &[String]) -> Result<ArgMatches, clap::Error> {
     let first = std::iter::once(program.to_owned());
-    let found = tree(program).try_get_matches_from(first.clone().chain(rest.iter().cloned()))?;
+    let mut tree = tree(program);
+    let found = tree.try_get_matches_from_mut(first.clone().chain(rest.iter().cloned()))?;
     let Some((word, below)) = found.subcommand() else { return Ok(found) };
-    if tree::is_command(word) {
+    if tree.get_subcommands().any(|command| command.get_name() == word) {
         return Ok(found);
     }
     let after = below.get_many::<String>("").map_or(0, Iterator::count);
@@ -186,7 +187,7 @@ fn matches(program: &'static str, rest: &[String]) -> Result<ArgMatches, clap::E
     let place = rest.len() - (after + 1);
     let (before, script) = rest.split_at(place);
     let words = before.iter().cloned().chain(std::iter::once("run".to_owned())).chain(script.iter().cloned());
-    tree(program).try_get_matches_from(first.chain(words))
+    tree.try_get_matches_from_mut(first.chain(words))
 }
 
 fn invocation(found: &ArgMatches, mut flags: Vec<(String, String)>) -> Parsed {

@@ -30,11 +30,7 @@ pub(crate) fn tree(program: &'static str) -> Command {
     root
 }
 
-/// Whether a word is a command and not the name of a script.
-pub(super) fn is_command(word: &str) -> bool {
-    commands().iter().any(|command| command.get_name() == word)
-}
-
+/// Each command by its name; what it takes is put together only for the one that is run, or when help is printed.
 fn commands() -> Vec<Command> {
     vec![
         install(),
@@ -43,41 +39,50 @@ fn commands() -> Vec<Command> {
             .alias("unlink")
             .alias("r")
             .about("Take packages out of package.json, the lockfile and node_modules")
-            .arg(names("names", "Names of packages").required(true))
-            .args(save_args())
-            .after_help(UNINSTALL_HELP),
+            .defer(|command| {
+                command
+                    .arg(names("names", "Names of packages").required(true))
+                    .args(save_args())
+                    .after_help(UNINSTALL_HELP)
+            }),
         Command::new("update")
             .visible_aliases(["up", "upgrade"])
             .alias("udpate")
             .about("Move packages to the newest versions that package.json allows")
-            .arg(names("names", "Names of packages, however deep; without one, all"))
-            .args(save_args())
-            .after_help(UPDATE_HELP),
+            .defer(|command| {
+                command
+                    .arg(names("names", "Names of packages, however deep; without one, all"))
+                    .args(save_args())
+                    .after_help(UPDATE_HELP)
+            }),
         Command::new("dedupe")
             .visible_alias("ddp")
             .about("Have fewer copies of the same package, where one version serves all")
-            .after_help(DEDUPE_HELP),
+            .defer(|command| command.after_help(DEDUPE_HELP)),
         Command::new("prune")
             .about("Remove packages that package.json no longer asks for")
-            .after_help(PRUNE_HELP),
+            .defer(|command| command.after_help(PRUNE_HELP)),
         Command::new("shrinkwrap")
             .about("Turn package-lock.json into npm-shrinkwrap.json, which is published with the package")
-            .after_help(SHRINKWRAP_HELP),
+            .defer(|command| command.after_help(SHRINKWRAP_HELP)),
         Command::new("deps")
             .about("Resolve and write package-lock.json, without downloading packages")
-            .after_help(DEPS_HELP),
+            .defer(|command| command.after_help(DEPS_HELP)),
         Command::new("ci")
             .visible_alias("clean-install")
             .about("Install exactly what package-lock.json says, from scratch")
-            .after_help(CI_HELP),
+            .defer(|command| command.after_help(CI_HELP)),
         Command::new("run")
             .visible_alias("run-script")
             .alias("rum")
             .alias("urn")
             .about("Run a script of package.json; without a name, list the scripts")
-            .arg(Arg::new("script").help("Name of the script"))
-            .arg(script_args())
-            .after_help(RUN_HELP),
+            .defer(|command| {
+                command
+                    .arg(Arg::new("script").help("Name of the script"))
+                    .arg(script_args())
+                    .after_help(RUN_HELP)
+            }),
         shortcut("test", "Run the script `test`").visible_alias("t").alias("tst"),
         shortcut("start", "Run the script `start`, or `node server.js`"),
         shortcut("stop", "Run the script `stop`"),
@@ -85,49 +90,58 @@ fn commands() -> Vec<Command> {
         Command::new("ls")
             .visible_aliases(["list", "ll", "la"])
             .about("Show the installed packages as a tree, and what is wrong with them")
-            .arg(names("names", "Show only paths to these: name, or name@range"))
-            .after_help(LS_HELP),
+            .defer(|command| {
+                command
+                    .arg(names("names", "Show only paths to these: name, or name@range"))
+                    .after_help(LS_HELP)
+            }),
         Command::new("explain")
             .visible_alias("why")
             .about("Say why packages are where they are: who wants them, and which versions were considered")
-            .arg(names(
-                "packages",
-                "name, name@range, or a path in the tree; without one, the peer conflicts are explained",
-            ))
-            .after_help(EXPLAIN_HELP),
+            .defer(|command| {
+                let packages =
+                    "name, name@range, or a path in the tree; without one, the peer conflicts are explained";
+                command.arg(names("packages", packages)).after_help(EXPLAIN_HELP)
+            }),
         Command::new("approve-scripts")
             .about("Allow install scripts of dependencies, in allowScripts of package.json")
-            .arg(names("names", "Installed packages; on a terminal, without any, you are asked"))
-            .arg(long_only("allow-scripts-pending", "Only list those that wait for a review"))
-            .arg(long_only("no-allow-scripts-pin", "Allow every version, not only the installed one"))
-            .after_help(APPROVE_HELP),
+            .defer(|command| {
+                command
+                    .arg(names("names", "Installed packages; on a terminal, without any, you are asked"))
+                    .arg(long_only("allow-scripts-pending", "Only list those that wait for a review"))
+                    .arg(long_only("no-allow-scripts-pin", "Allow every version, not only the installed one"))
+                    .after_help(APPROVE_HELP)
+            }),
         Command::new("deny-scripts")
             .about("Deny install scripts of dependencies, in allowScripts of package.json")
-            .arg(names("names", "Installed packages; on a terminal, without any, you are asked"))
-            .after_help(DENY_HELP),
+            .defer(|command| {
+                command
+                    .arg(names("names", "Installed packages; on a terminal, without any, you are asked"))
+                    .after_help(DENY_HELP)
+            }),
         Command::new("ignored-scripts")
             .about("List install scripts of dependencies that don't run, and why")
-            .after_help(IGNORED_HELP),
+            .defer(|command| command.after_help(IGNORED_HELP)),
         Command::new("rebuild")
             .visible_alias("rb")
             .about("Run the allowed install scripts of installed packages once more, from fresh files")
-            .arg(names("names", "Only these: name, or name@range"))
-            .after_help(REBUILD_HELP),
+            .defer(|command| {
+                command.arg(names("names", "Only these: name, or name@range")).after_help(REBUILD_HELP)
+            }),
         Command::new("store")
             .about("Look after the packages in the cache: verify, prune, path")
-            .arg(action(&["verify", "prune", "path"]))
-            .after_help(STORE_HELP),
-        Command::new("cache")
-            .about("Look after the cache: verify, clean, ls, path")
-            .arg(action(&["verify", "clean", "ls", "list", "path", "dir"]))
-            .after_help(CACHE_HELP),
+            .defer(|command| command.arg(action(&["verify", "prune", "path"])).after_help(STORE_HELP)),
+        Command::new("cache").about("Look after the cache: verify, clean, ls, path").defer(|command| {
+            command.arg(action(&["verify", "clean", "ls", "list", "path", "dir"])).after_help(CACHE_HELP)
+        }),
         Command::new("clean")
             .about("Remove utoo's cache: packages, metadata and tarballs")
-            .after_help(CLEAN_HELP),
-        Command::new("completions")
-            .about("Print a completion script for a shell")
-            .arg(Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)))
-            .after_help(COMPLETIONS_HELP),
+            .defer(|command| command.after_help(CLEAN_HELP)),
+        Command::new("completions").about("Print a completion script for a shell").defer(|command| {
+            command
+                .arg(Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)))
+                .after_help(COMPLETIONS_HELP)
+        }),
     ]
 }
 
@@ -140,16 +154,21 @@ fn install() -> Command {
         .visible_aliases(["i", "add"])
         .aliases(["in", "ins", "inst", "insta", "instal", "isntall", "isnt"])
         .about("Install a project's dependencies; with packages, add them first")
+        .defer(|command| {
+            command
         .arg(names(
             "specs",
             "Packages to add: name, name@range, name@tag, alias@npm:name, folder, tarball, git or URL",
         ))
         .args(save_args())
         .after_help(INSTALL_HELP)
+        })
 }
 
 fn shortcut(name: &'static str, about: &'static str) -> Command {
-    Command::new(name).about(about).arg(script_args()).after_help("Same as `utoo run` with this name.")
+    Command::new(name)
+        .about(about)
+        .defer(|command| command.arg(script_args()).after_help("Same as `utoo run` with this name."))
 }
 
 fn names(id: &'static str, help: &'static str) -> Arg {
