@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use utoo_types::{GitSpec, Host, HostedUrl, PackageName, Spec, SpecKind, Version};
+use utoo_types::{GitSpec, Host, HostedUrl, PackageName, Spec, SpecKind, Version, registry_tarball};
 
 use crate::read::set_integrity;
 use crate::{Entry, Packages, nested_location};
@@ -135,23 +135,17 @@ fn set_source(entry: &mut Entry, name: &PackageName, spec: &Spec, node: &Value) 
     }
 }
 
-/// The name and the version that a tarball's address tells: `…/@scope/base/-/base-1.2.3.tgz` in a registry, and elsewhere
-/// `base-1.2.3.tgz` of the package that is looked for.
+/// The name and the version that a tarball's address tells: a registry's, and elsewhere `base-1.2.3.tgz` of the package that
+/// is looked for.
 fn of_tarball(name: &PackageName, address: &str) -> Option<(PackageName, Arc<str>)> {
-    let file = address.rsplit('/').next()?.strip_suffix(".tgz")?;
-    let of = |path: &str| {
-        let path = path.replace("%2f", "/").replace("%2F", "/");
-        let (above, base) = path.rsplit_once('/').unwrap_or(("", &path));
-        let version = Version::parse(file.strip_prefix(base)?.strip_prefix('-')?).ok()?;
-        let scope = above.rsplit('/').next().filter(|scope| scope.starts_with('@'));
-        let own = scope.map_or_else(|| base.to_owned(), |scope| format!("{scope}/{base}"));
-        Some((PackageName::new_unchecked(own), version.to_string().into()))
-    };
+    let (above, file) = address.rsplit_once('/').unwrap_or(("", address));
+    let file = file.strip_suffix(".tgz")?;
     let is_web = address.starts_with("http:/") || address.starts_with("https:/");
-    match address.rsplit_once("/-/") {
-        Some((path, last)) if is_web && !last.contains('/') => of(path),
-        _ => of(name.as_str()),
-    }
+    let is_registrys = is_web && above.ends_with("/-");
+    let of_name = || Some((name.as_str().to_owned(), file.strip_prefix(name.base())?.strip_prefix('-')?));
+    let (own, version) = if is_registrys { registry_tarball(address)? } else { of_name()? };
+    let version = Version::parse(version).ok()?;
+    Some((PackageName::new_unchecked(own), version.to_string().into()))
 }
 
 /// npm 5 and 6 wrote `github:user/repo#commit`, where later versions write the repository's URL.
