@@ -51,10 +51,10 @@ pub(crate) enum Unreadable {
     Malformed { code: &'static str, message: String },
 }
 
-/// Runs `work` on rayon's pool.
+/// Runs `work` on rayon's pool. A panic in it ends the process, as any panic of utoo's does.
 ///
 /// # Errors
-/// `ECANCELED` if the work panicked.
+/// `ECANCELED` if the pool ends before the work was done.
 pub(crate) async fn off_runtime<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, RegistryError> {
@@ -88,7 +88,7 @@ impl Lane {
     /// Runs `work` behind what waits.
     ///
     /// # Errors
-    /// `ECANCELED` if the work panicked.
+    /// `ECANCELED` if the pool ends before the work was done.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -159,22 +159,16 @@ impl ShebangScan {
 /// Nine indexes of ten are no larger.
 const USUAL: usize = 8 << 10;
 
-/// The bytes of an index file, by one call for most: the head says how many there are. They are read to the stack first,
-/// as all indexes of a tree are held at once, and may not take more room than they fill.
+/// The bytes of an index file, by one call for most: the head says how many there are.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = utoo_fs::open(path)?;
-    let mut head = [0; USUAL];
-    let length = file.read(&mut head)?;
-    let head = &head[..length];
-    let stated = head.get(8..12).and_then(<[u8]>::first_chunk).map(|length| u32::from_le_bytes(*length));
-    if stated.is_some_and(|body| HEADER + body as usize == length) {
-        return Ok(head.to_vec());
+    let mut bytes = vec![0; USUAL];
+    let length = file.read(&mut bytes)?;
+    bytes.truncate(length);
+    let stated = bytes.get(8..12).and_then(<[u8]>::first_chunk).map(|length| u32::from_le_bytes(*length));
+    if stated.is_none_or(|body| HEADER + body as usize != length) {
+        file.read_to_end(&mut bytes)?;
     }
-    let expected = stated.map_or(0, |body| HEADER + body as usize);
-    // The file's own size bounds what a damaged head may reserve.
-    let mut bytes = Vec::with_capacity(expected.min(file.metadata()?.len() as usize).max(length));
-    bytes.extend_from_slice(head);
-    file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
