@@ -182,10 +182,14 @@ fn failing(tree: &Lockfile, omit: Omit, fitness: &Fitness) -> Result<FxHashSet<A
         }
         let platform = check_platform(entry, fitness.platforms.of(entry.optional));
         let engine = check_engines(entry, fitness);
+        if entry.optional {
+            if platform.is_err() || engine.is_err() || !is_readable(entry) {
+                failing.insert(location.clone());
+            }
+            continue;
+        }
         let package = || label_of(location, entry);
         match (platform, engine) {
-            (Ok(()), Ok(())) => {}
-            _ if entry.optional => _ = failing.insert(location.clone()),
             (_, Err(mismatch)) if fitness.engine_check != EngineCheck::Ignore => {
                 return Err(InstallError::Engine { package: package(), mismatch });
             }
@@ -215,6 +219,13 @@ fn check_platform(entry: &Entry, platform: &Platform) -> Result<(), PlatformMism
         cpu: list(entry.cpu.as_ref()),
         libc: list(entry.libc.as_ref()),
     })
+}
+
+/// Whether npm can read what the entry says of platforms. It stumbles over what is neither a text nor a list, and so takes an
+/// optional package for one that does not fit.
+fn is_readable(entry: &Entry) -> bool {
+    let is_list = |value: &Value| matches!(value, Value::Null | Value::String(_) | Value::Array(_));
+    [&entry.os, &entry.cpu, &entry.libc].into_iter().flatten().all(is_list)
 }
 
 /// A list of texts, or one text, as the lockfile passes it through.

@@ -49,8 +49,12 @@
 //! * Links that the shrinkwrap of a package lists, to folders inside of the package, are not made
 //!   (`has-shrinkwrap/link`).
 //! * The project's `engines` are looked at also where it has `devEngines` (`engines/dev-and-engines`).
-//! * An `os`, `cpu` or `libc` that is neither a text nor a list demands nothing; npm ends with a TypeError, or leaves out the
-//!   package where it is optional (`platform/os-object`).
+//! * An `os`, `cpu` or `libc` that is neither a text nor a list demands nothing of what is required; npm ends with a TypeError
+//!   (`platform/os-object`). An optional package is left out for it by both.
+//! * A package.json that is a list with something in it is refused (`workspaces/package-is-a-full-list`); an empty one is an
+//!   empty object, also where it is the project's, of which npm then writes no entry (`workspaces/root-is-a-list`).
+//! * A digest of a version 1 lockfile that cannot be read gives way to the one of the package's manifest, which its tarball is
+//!   held to (`lock/v1-integrity-nonsense`); npm keeps it, and checks nothing.
 //! * A `resolved` that is no address is refused before anyone is asked (`lock/resolved-nonsense`), and a setting whose value
 //!   is none of those that it can have, with its file and line (`strategy/unknown-strategy`); npm takes the first for a tag and
 //!   the default for the second.

@@ -32,6 +32,10 @@ impl SourcePackage<'_> {
         };
         let mut value: Value =
             serde_json::from_slice(text).map_err(|error| refuse("EJSONPARSE", error.to_string()))?;
+        // To npm a list is an object without fields.
+        if value.as_array().is_some_and(Vec::is_empty) {
+            value = Value::Object(serde_json::Map::new());
+        }
         let Some(fields) = value.as_object_mut() else {
             return Err(refuse("EJSONPARSE", "not an object".to_owned()));
         };
