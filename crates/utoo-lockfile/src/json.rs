@@ -3,10 +3,15 @@
 use std::cmp::Ordering;
 use std::fmt::Write;
 
+use rayon::prelude::*;
 use serde_json::{Number, Value};
 use utoo_types::collate;
 
 use crate::Format;
+
+/// How many members one thread prints in a row: so many entries of a lockfile take half a millisecond, which is worth the
+/// way to another thread.
+const MEMBERS_PER_PART: usize = 256;
 
 /// The keys that npm puts before all others, at every depth.
 const PREFERRED: [&str; 8] =
@@ -77,6 +82,34 @@ impl<'a> Printer<'a> {
         mut member: impl FnMut(&mut Self, T),
     ) {
         self.nested(b'{', b'}', members, &mut member);
+    }
+
+    /// [`Printer::object`] of many members of some `bytes` each, printed side by side.
+    pub(crate) fn wide_object<T: Sync>(
+        &mut self,
+        members: &[T],
+        bytes: usize,
+        member: impl Fn(&mut Self, &T) + Sync,
+    ) {
+        if members.len() <= MEMBERS_PER_PART {
+            return self.object(members, member);
+        }
+        let (format, depth) = (self.format, self.depth + 1);
+        let print = |part: &[T]| {
+            let mut printer = Self { depth, ..Self::new(format, part.len() * bytes) };
+            for item in part {
+                printer.line();
+                member(&mut printer, item);
+                printer.text.push(',');
+            }
+            printer.text
+        };
+        let parts: Vec<String> = members.par_chunks(MEMBERS_PER_PART).map(print).collect();
+        self.text.push('{');
+        self.text.extend(parts);
+        self.text.pop();
+        self.line();
+        self.text.push('}');
     }
 
     fn nested<T>(

@@ -134,10 +134,12 @@ impl<'a> Member<'a> {
             Self::Meta(metas) => {
                 printer.map(metas.iter().map(|(name, meta)| (name.as_str(), meta)).collect())
             }
-            Self::Packages(entries) => printer.object(entries, |printer, (location, entry)| {
-                printer.key(location);
-                print_entry(printer, entry);
-            }),
+            Self::Packages(entries) => {
+                printer.wide_object(entries, BYTES_PER_ENTRY, |printer, (location, entry)| {
+                    printer.key(location);
+                    print_entry(printer, entry);
+                });
+            }
             Self::Tree(installed, location) => installed.print(printer, location),
         }
     }

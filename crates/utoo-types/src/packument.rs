@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 
-use crate::{PackageName, Version};
+use crate::{PackageName, Range, Version};
 
 mod builder;
 mod candidate;
@@ -166,6 +166,17 @@ impl Packument {
         (0..self.len()).map(|index| self.candidate(index))
     }
 
+    /// [`Packument::candidates`] that a range can hold by its bounds.
+    pub(crate) fn candidates_within<'p>(
+        &'p self,
+        range: &Range,
+    ) -> impl DoubleEndedIterator<Item = Candidate<'p>> + ExactSizeIterator + use<'p> {
+        let (least, greatest) = range.bounds();
+        let start = least.map_or(0, |least| self.lower_bound(least));
+        let end = greatest.map_or(self.len(), |greatest| self.upper_bound(greatest));
+        (start..end).map(|index| self.candidate(index))
+    }
+
     /// Versions that only a tag can select (no semver), and staged and restricted ones.
     pub(crate) fn others(&self) -> impl DoubleEndedIterator<Item = Candidate<'_>> + ExactSizeIterator {
         (self.len()..self.header.records()).map(|index| self.candidate(index))
@@ -209,12 +220,22 @@ impl Packument {
 
     /// The first index whose version is not below `version`.
     fn lower_bound(&self, version: &Version) -> usize {
+        self.partition_point(|order| order == Ordering::Less, version)
+    }
+
+    /// The first index whose version is above `version`.
+    fn upper_bound(&self, version: &Version) -> usize {
+        self.partition_point(|order| order != Ordering::Greater, version)
+    }
+
+    /// The first index at which `is_before` does not hold of how its version compares to `version`.
+    fn partition_point(&self, is_before: impl Fn(Ordering) -> bool, version: &Version) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.candidate(middle).compare(version) {
-                Ordering::Less => low = middle + 1,
-                _ => high = middle,
+            match is_before(self.candidate(middle).compare(version)) {
+                true => low = middle + 1,
+                false => high = middle,
             }
         }
         low

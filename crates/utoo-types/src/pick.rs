@@ -254,13 +254,11 @@ impl<'a> Picker<'a, '_> {
             return Pick::Some(candidate);
         }
         let no_prereleases = names_no_prerelease(range.as_str());
-        let mut seen_any = false;
         let mut best: Option<(Rank, Candidate<'a>)> = None;
-        for candidate in self.competitors() {
+        for candidate in self.competitors_within(range) {
             if !self.is_before(candidate) {
                 continue;
             }
-            seen_any = true;
             // Candidates come from the highest precedence down, so only a better rank beats what is there.
             if best.as_ref().is_some_and(|(rank, _)| *rank == Rank::BEST) {
                 break;
@@ -278,14 +276,16 @@ impl<'a> Picker<'a, '_> {
         }
         match best {
             Some((_, candidate)) => Pick::Some(candidate),
-            // What is no semver is no candidate for a range, yet it is a version that exists.
-            None if seen_any
-                || self.packument.others().any(|other| self.counts(other) && self.is_before(other)) =>
-            {
-                Pick::None
-            }
+            None if self.has_any() => Pick::None,
             None => Pick::NoVersions,
         }
+    }
+
+    /// Whether there is any version from before the date. What is no semver is no candidate for a range, yet it is a
+    /// version that exists.
+    fn has_any(&self) -> bool {
+        let others = self.packument.others().filter(|other| self.counts(*other));
+        self.packument.candidates().chain(others).any(|candidate| self.is_before(candidate))
     }
 
     /// The default tag's version, if it is in the range and nothing speaks against it.
@@ -318,6 +318,14 @@ impl<'a> Picker<'a, '_> {
         // Stable, so that of equals the one under `versions` stays first.
         all.sort_by_cached_key(|candidate| std::cmp::Reverse(candidate.semver()));
         Box::new(all.into_iter())
+    }
+
+    /// [`Picker::competitors`] without most that the range does not hold.
+    fn competitors_within(&self, range: &Range) -> Box<dyn Iterator<Item = Candidate<'a>> + '_> {
+        match self.packument.has_policy() {
+            true => self.competitors(),
+            false => Box::new(self.packument.candidates_within(range).rev()),
+        }
     }
 
     /// Why a version that was not picked was not.

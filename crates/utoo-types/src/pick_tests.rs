@@ -122,3 +122,52 @@ fn explains_every_candidate() {
     assert_eq!(verdicts[0].1, Verdict::Deprecated);
     assert_eq!(verdicts[2].1, Verdict::NotPreferred);
 }
+
+#[test]
+fn bounds_leave_nothing_out() {
+    let versions = [
+        "0.0.0",
+        "0.1.0",
+        "1.0.0-0",
+        "1.0.0-rc.1",
+        "1.0.0",
+        "1.0.1",
+        "1.2.0",
+        "2.0.0-beta",
+        "2.0.0",
+        "3.1.4",
+    ];
+    let manifests: serde_json::Map<String, Value> = versions
+        .iter()
+        .map(|version| ((*version).to_owned(), json!({ "name": "a", "version": version })))
+        .collect();
+    let document = json!({ "name": "a", "dist-tags": {}, "versions": manifests }).to_string();
+    let packument = Packument::from_json(document.into_bytes()).unwrap();
+    let parts = [
+        "*",
+        "",
+        "^1",
+        "~1.0",
+        "1.0.0",
+        "=2",
+        "<1",
+        "<=1.0.0",
+        ">1.0.0",
+        ">=1.0.0-rc.1",
+        "<2.0.0-0",
+        "1 - 2",
+        "^0.1",
+        ">=3 <2",
+    ];
+    for first in parts {
+        for second in parts {
+            let range = Range::parse(&format!("{first} || {second}")).unwrap();
+            let held = |candidate: &Candidate<'_>| range.satisfies(&candidate.version());
+            let among_all: Vec<_> = packument.candidates().filter(held).collect();
+            let within: Vec<_> = packument.candidates_within(&range).filter(held).collect();
+            assert_eq!(among_all, within, "{range}");
+        }
+    }
+    let within = |range: &str| packument.candidates_within(&Range::parse(range).unwrap()).len();
+    assert_eq!((within("^1"), within("1.0.0"), within(">2"), within("*")), (3, 1, 1, 10));
+}

@@ -143,6 +143,11 @@ impl Range {
         relate::min_version(&self.0.alternatives).filter(|version| self.satisfies(version))
     }
 
+    /// Versions that none of the range is below or above, as far as it has such bounds; not always the tightest.
+    pub(crate) fn bounds(&self) -> (Option<&Version>, Option<&Version>) {
+        relate::bounds(&self.0.alternatives)
+    }
+
     fn with_prereleases(&self) -> Option<&Alternatives> {
         self.0
             .with_prereleases

@@ -60,3 +60,24 @@ fn equal_but_for_case_puts_lower_first() {
     assert_eq!(compare("A", "b"), Ordering::Less);
     assert_eq!(compare("JSONStream", "jsonstream"), Ordering::Greater);
 }
+
+#[test]
+fn a_shared_start_decides_nothing() {
+    let collator = icu_collator::Collator::try_new(Default::default(), Default::default()).unwrap();
+    let starts = [
+        "",
+        "node_modules/",
+        "node_modules/abc",
+        "NODE_MODULES/abc",
+        "node_modules/\u{0}\u{7f}b/",
+        "nöde_modules/",
+    ];
+    let ends = ["", "a", "A", "b", "\u{0}", "-a", "é", "e\u{301}", "a/node_modules/b", "a/node_modules/B"];
+    let texts: Vec<String> =
+        starts.iter().flat_map(|start| ends.map(|end| format!("{start}{end}"))).collect();
+    for a in &texts {
+        for b in &texts {
+            assert_eq!(compare(a, b), collator.compare(a, b), "{a:?} {b:?}");
+        }
+    }
+}

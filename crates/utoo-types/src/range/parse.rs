@@ -5,6 +5,7 @@
 //! invalid falls out of that order, so the order is kept; the texts in between are only built where a step changes one.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use deno_semver::{CowVec, SmallStackString};
 use smallvec::SmallVec;
@@ -563,8 +564,13 @@ impl Reading {
 }
 
 fn null() -> Comparator {
-    let zero = CowVec::from([SmallStackString::from_static("0")]);
-    Comparator::new(Op::Less, Version::from_parts([0; 3], zero, CowVec::new()))
+    Comparator::new(Op::Less, Version::from_parts([0; 3], zero(), CowVec::new()))
+}
+
+/// The prerelease `0`, that of nearly every upper bound: shared by all.
+fn zero() -> CowVec<SmallStackString> {
+    static ZERO: OnceLock<CowVec<SmallStackString>> = OnceLock::new();
+    ZERO.get_or_init(|| CowVec::from([SmallStackString::from_static("0")])).clone()
 }
 
 /// A bound that node-semver would write out and read again.
@@ -584,7 +590,10 @@ fn bound(op: Op, numbers: [Number<'_>; 3], prerelease: Option<&str>, mode: Mode)
     if length > MAX_LENGTH {
         return Err(Flaw::Bounds);
     }
-    let pre = prerelease.map(prerelease_identifiers).unwrap_or_default();
+    let pre = match prerelease {
+        Some("0") => zero(),
+        other => other.map(prerelease_identifiers).unwrap_or_default(),
+    };
     let version = Version::from_parts(values, pre, CowVec::new());
     Ok(Comparator::new(op, version))
 }

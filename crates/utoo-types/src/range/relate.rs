@@ -55,6 +55,23 @@ fn in_comparator(version: &Version, comparator: &Comparator) -> bool {
     comparator.holds(version) && (!version.is_prerelease() || comparator.names_prerelease_of(version))
 }
 
+/// The least and the greatest version that the alternatives allow, as far as each of them has a bound on that side.
+pub(super) fn bounds(alternatives: &Alternatives) -> (Option<&Version>, Option<&Version>) {
+    let lower = alternatives.iter().map(lower_bound).reduce(|a, b| Some(a?.min(b?))).flatten();
+    let upper = alternatives.iter().map(upper_bound).reduce(|a, b| Some(a?.max(b?))).flatten();
+    (lower, upper)
+}
+
+fn lower_bound(set: &ComparatorSet) -> Option<&Version> {
+    let bounds = set.iter().filter(|bound| bound.op == Op::Equal || bound.op.is_lower());
+    bounds.map(|bound| &bound.version).max()
+}
+
+fn upper_bound(set: &ComparatorSet) -> Option<&Version> {
+    let bounds = set.iter().filter(|bound| bound.op == Op::Equal || bound.op.is_upper());
+    bounds.map(|bound| &bound.version).min()
+}
+
 /// The lowest version the bounds allow; whether it is in the range remains to be seen.
 pub(super) fn min_version(alternatives: &Alternatives) -> Option<Version> {
     let contains = |version: &Version| alternatives.iter().any(|set| super::holds(set, version));

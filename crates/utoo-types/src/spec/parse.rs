@@ -60,7 +60,9 @@ pub(super) fn resolve(
         fetch_spec: None,
         kind: SpecKind::Tag("".into()),
     };
-    if is_path(spec) || starts_with_ignoring_case(spec, "file:") {
+    if is_plainly_registrys(spec) {
+        parsed.set_registry(spec)?;
+    } else if is_path(spec) || starts_with_ignoring_case(spec, "file:") {
         parsed.set_file(spec, context);
     } else if starts_with_ignoring_case(spec, "npm:") {
         parsed.set_alias(&spec["npm:".len()..], context)?;
@@ -157,6 +159,13 @@ impl Spec {
 
 fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// Whether a spec has nothing in it by which it could come from elsewhere than a registry. Nearly all are so, and what they
+/// are not need not be asked one by one.
+fn is_plainly_registrys(spec: &str) -> bool {
+    let is_elsewhere = |byte| matches!(byte, b':' | b'/' | b'\\' | b'@' | b'#');
+    !spec.bytes().any(is_elsewhere) && !is_path(spec) && !file::is_tarball(spec)
 }
 
 /// What npm takes for a protocol: letters up to a colon, perhaps with `git+` before them.
