@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const SHA512: &str =
@@ -119,4 +121,24 @@ fn several_digests_of_the_strongest_algorithm_are_ambiguous() {
     let ambiguous = |text: String| Integrity::parse(&text).unwrap().is_ambiguous();
     assert!(ambiguous(format!("{a} {b}")) && ambiguous(format!("{a} sha512-malformed")));
     assert!(!ambiguous(a.clone()) && !ambiguous(format!("{a} {a}")) && !ambiguous(format!("{weak} {a}")));
+}
+
+proptest! {
+    /// What is decoded is what the general decoder takes, to the last unused bit.
+    #[test]
+    fn digests_are_canonical(
+        length in prop_oneof![Just(20_usize), Just(32), Just(48), Just(64)],
+        bytes in proptest::collection::vec(any::<u8>(), 64),
+        flaws in proptest::collection::vec((0_usize..88, "[A-Za-z0-9+/=_ \n-]"), 0..3),
+    ) {
+        let mut text = STANDARD.encode(&bytes[..length]);
+        for (at, flaw) in flaws {
+            let at = at.min(text.len() - 1);
+            text.replace_range(at..=at, &flaw);
+        }
+        let expected = STANDARD.decode(&text).ok().filter(|decoded| decoded.len() == length);
+        let mut decoded = vec![0; length];
+        let fits = decode_exact(&text, &mut decoded);
+        prop_assert_eq!(fits.then_some(decoded), expected, "{}", text);
+    }
 }
