@@ -21,7 +21,7 @@ pub struct PackageFacts {
     pub version: String,
     /// `license`, normalised; `None` where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub license: Option<Value>,
+    pub license: Option<Arc<Value>>,
     /// Whether a binding.gyp implies an install script, which the package's metadata cannot tell. Scripts that only the
     /// tarball's package.json names do not count: npm goes by the metadata.
     #[serde(default)]

@@ -66,7 +66,7 @@ pub(crate) fn completed<'a>(job: &'a Job, made: &Made, completion: &Completion) 
     tree
 }
 
-fn complete(tree: &mut Lockfile, location: &Arc<str>, implied_script: bool, license: Option<&Value>) {
+fn complete(tree: &mut Lockfile, location: &Arc<str>, implied_script: bool, license: Option<&Arc<Value>>) {
     if let Some(entry) = tree.packages.get_mut(location) {
         entry.has_install_script |= implied_script;
         entry.license = entry.license.take().or_else(|| license.cloned());

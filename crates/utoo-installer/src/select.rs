@@ -207,7 +207,7 @@ fn check_engines(entry: &Entry, fitness: &Fitness) -> Result<(), EngineMismatch>
     let any_node = Engines { node: None, npm: fitness.engines.npm.clone() };
     let forced = fitness.engine_check == EngineCheck::EnforceNpm && !entry.optional;
     let engines = if forced { &any_node } else { &fitness.engines };
-    engines.check_value(entry.engines.as_ref())
+    engines.check_value(entry.engines.as_deref())
 }
 
 fn check_platform(entry: &Entry, platform: &Platform) -> Result<(), PlatformMismatch> {
@@ -215,16 +215,16 @@ fn check_platform(entry: &Entry, platform: &Platform) -> Result<(), PlatformMism
         return Ok(());
     }
     platform.check(&PlatformLists {
-        os: list(entry.os.as_ref()),
-        cpu: list(entry.cpu.as_ref()),
-        libc: list(entry.libc.as_ref()),
+        os: list(entry.os.as_deref()),
+        cpu: list(entry.cpu.as_deref()),
+        libc: list(entry.libc.as_deref()),
     })
 }
 
 /// Whether npm can read what the entry says of platforms. It stumbles over what is neither a text nor a list, and so takes an
 /// optional package for one that does not fit.
 fn is_readable(entry: &Entry) -> bool {
-    let is_list = |value: &Value| matches!(value, Value::Null | Value::String(_) | Value::Array(_));
+    let is_list = |value: &Arc<Value>| matches!(**value, Value::Null | Value::String(_) | Value::Array(_));
     [&entry.os, &entry.cpu, &entry.libc].into_iter().flatten().all(is_list)
 }
 

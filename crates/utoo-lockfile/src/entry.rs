@@ -44,21 +44,21 @@ pub struct Entry {
     /// Its tarball holds an npm-shrinkwrap.json.
     pub has_shrinkwrap: bool,
     /// `license`: a text, or what else the package has there.
-    pub license: Option<Value>,
+    pub license: Option<Arc<Value>>,
     /// The deprecation notice.
     pub deprecated: Option<Arc<str>>,
     /// Command name to path inside the package.
     pub bin: Vec<(Arc<str>, Arc<str>)>,
     /// `engines`: an object, or what else the package has there.
-    pub engines: Option<Value>,
+    pub engines: Option<Arc<Value>>,
     /// `funding`: an object with an `url`, or a list.
-    pub funding: Option<Value>,
+    pub funding: Option<Arc<Value>>,
     /// `os`: a list or one text.
-    pub os: Option<Value>,
+    pub os: Option<Arc<Value>>,
     /// `cpu`: a list or one text.
-    pub cpu: Option<Value>,
+    pub cpu: Option<Arc<Value>>,
     /// `libc`: a list or one text.
-    pub libc: Option<Value>,
+    pub libc: Option<Arc<Value>>,
     /// Needed at run time, without those that are also optional.
     pub dependencies: Dependencies,
     /// Needed to work on it: only the root, workspaces and linked folders have them.
@@ -74,7 +74,7 @@ pub struct Entry {
     /// What its tarball brings along.
     pub bundle_dependencies: BundleDependencies,
     /// `workspaces`: a list, or an object with `packages`.
-    pub workspaces: Option<Value>,
+    pub workspaces: Option<Arc<Value>>,
     /// All other fields, and those whose values have not the type that they should have.
     pub extra: Map<String, Value>,
 }
@@ -113,7 +113,7 @@ impl Entry {
     /// dependencies, without `resolved` and `integrity`, and with the name where `location` does not say it.
     ///
     /// `workspaces` is the field as package.json has it, since npm copies it whole.
-    pub fn from_folder(manifest: &Manifest, location: &str, workspaces: Option<&Value>) -> Self {
+    pub fn from_folder(manifest: &Manifest, location: &str, workspaces: Option<&Arc<Value>>) -> Self {
         let entry = Self {
             resolved: None,
             integrity: None,
@@ -187,8 +187,8 @@ impl Entry {
 }
 
 /// A field that passes through, where npm writes it at all: not `null`, `false`, `0`, nor an empty text, list or object.
-fn kept(value: Option<&Value>) -> Option<Value> {
-    let is_kept = match value? {
+fn kept(value: Option<&Arc<Value>>) -> Option<Arc<Value>> {
+    let is_kept = match &**value? {
         Value::Null | Value::Bool(false) => false,
         Value::Bool(true) => true,
         Value::Number(number) => number.as_f64() != Some(0.0),

@@ -141,7 +141,7 @@ enum Field {
     Flag(fn(&mut Entry) -> &mut bool),
     Deprecated,
     Bin,
-    Value(fn(&mut Entry) -> &mut Option<Value>),
+    Value(fn(&mut Entry) -> &mut Option<Arc<Value>>),
     Dependencies(fn(&mut Entry) -> &mut Dependencies),
     PeerMeta,
     Bundle,
@@ -243,7 +243,7 @@ fn read_field<'de, A: MapAccess<'de>>(entry: &mut Entry, field: Field, map: &mut
         }
         Field::Integrity => set_truthy(entry, "integrity", map.next_value()?, set_integrity),
         Field::Flag(flag) => *flag(entry) = matches!(map.next_value()?, Any::Flag(true)),
-        Field::Value(value) => *value(entry) = Some(map.next_value()?),
+        Field::Value(value) => *value(entry) = Some(Arc::new(map.next_value()?)),
         Field::Dependencies(block) => *block(entry) = map.next_value::<Texts>()?.pairs().collect(),
         Field::Bin => match map.next_value::<Texts>()? {
             Texts::Object(pairs) => {

@@ -24,7 +24,7 @@ pub struct Project {
     /// lock has to be looked at again.
     pub before: Option<Arc<Manifest>>,
     /// `workspaces` as package.json has it, for the lockfile.
-    pub workspaces_field: Option<Value>,
+    pub workspaces_field: Option<Arc<Value>>,
     /// The workspaces, globs expanded, each before those that lie in its folder.
     pub workspaces: Vec<Folder>,
     /// Manifests of other linked folders, as far as the caller knows them from the lock; unknown ones are asked

@@ -50,6 +50,16 @@ pub(crate) struct Prefetch {
     /// The names in the tree that will be there whatever becomes of peer dependencies.
     sure: FxHashSet<PackageName>,
     expanded: FxHashSet<(PackageName, Arc<str>)>,
+    /// What specs ask of a registry, by their text: most texts stand under many names.
+    asked: FxHashMap<Arc<str>, Option<Asked>>,
+}
+
+/// What a spec asks of a registry.
+#[derive(Clone, Debug)]
+struct Asked {
+    /// The registry's name, where it is not the one that the package has in the tree.
+    alias: Option<PackageName>,
+    kind: SpecKind,
 }
 
 impl Prefetch {
@@ -84,7 +94,8 @@ impl Prefetch {
             if self.is_served(&want) || !self.seen.insert(want.clone()) {
                 continue;
             }
-            let Some((name, kind)) = registry_want(&want.name, &want.spec) else { continue };
+            let Some(Asked { alias, kind }) = self.asked_by(&want) else { continue };
+            let name = alias.unwrap_or_else(|| want.name.clone());
             match known.cache.packument(&name) {
                 Some(Ok(packument)) => self.expand(packument, &kind, known.options, &mut stack),
                 Some(Err(_)) => {}
@@ -94,6 +105,17 @@ impl Prefetch {
                 }
             }
         }
+    }
+
+    fn asked_by(&mut self, want: &Want) -> Option<Asked> {
+        // What has a bad name is refused under this name only.
+        PackageName::parse(want.name.as_str()).ok()?;
+        if let Some(known) = self.asked.get(&want.spec) {
+            return known.clone();
+        }
+        let asked = asked(&want.name, &want.spec);
+        self.asked.insert(Arc::clone(&want.spec), asked.clone());
+        asked
     }
 
     /// Whether it is a peer dependency for which, very likely, something else is there.
@@ -128,16 +150,11 @@ impl Prefetch {
     }
 }
 
-/// The registry's name and want behind a spec; none for what does not come from a registry.
-fn registry_want(name: &PackageName, spec: &str) -> Option<(PackageName, SpecKind)> {
+/// What is asked of a registry; nothing of a spec that leads elsewhere.
+fn asked(name: &PackageName, spec: &str) -> Option<Asked> {
     let spec = Spec::resolve(name, if spec.is_empty() { "*" } else { spec }, None).ok()?;
+    let alias = matches!(spec.kind(), SpecKind::Alias(_));
     let spec = spec.unaliased();
-    if !spec.is_registry() {
-        return None;
-    }
-    let name = spec.name().unwrap_or(name).clone();
-    Some((name, spec.kind().clone()))
+    let is_registrys = spec.is_registry();
+    is_registrys.then(|| Asked { alias: spec.name().filter(|_| alias).cloned(), kind: spec.kind().clone() })
 }
-
-#[cfg(test)]
-mod tests;

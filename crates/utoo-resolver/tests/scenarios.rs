@@ -27,7 +27,7 @@ fn project(scenario: &Scenario) -> Project {
     let patterns = root.workspaces.clone().unwrap_or_default();
     let mut project = Project::new(root);
     project.folder_name = "project".into();
-    project.workspaces_field = value.get("workspaces").cloned();
+    project.workspaces_field = value.get("workspaces").cloned().map(Arc::new);
     for (path, text) in scenario.files() {
         let Some(location) = path.strip_suffix("/package.json") else { continue };
         let folder = Folder { location: location.into(), manifest: manifest(text) };

@@ -205,17 +205,17 @@ pub struct Manifest {
     /// Command name to path inside the package, both checked to stay inside.
     pub bin: Vec<(Arc<str>, Arc<str>)>,
     /// `engines` as the document has it.
-    pub engines: Option<Value>,
+    pub engines: Option<Arc<Value>>,
     /// `os` as the document has it: a list, or a string that counts as a list of one.
-    pub os: Option<Value>,
+    pub os: Option<Arc<Value>>,
     /// `cpu` as the document has it: a list, or a string that counts as a list of one.
-    pub cpu: Option<Value>,
+    pub cpu: Option<Arc<Value>>,
     /// `libc` as the document has it: a list, or a string that counts as a list of one.
-    pub libc: Option<Value>,
+    pub libc: Option<Arc<Value>>,
     /// `funding`, normalised: an address became `{"url": …}`.
-    pub funding: Option<Value>,
+    pub funding: Option<Arc<Value>>,
     /// `license`, normalised: `{"type": …}` became the type.
-    pub license: Option<Value>,
+    pub license: Option<Arc<Value>>,
     /// The deprecation notice; `None` when not deprecated. A notice that is no string (`true`) is here as its
     /// JSON text.
     pub deprecated: Option<Arc<str>>,
@@ -226,7 +226,7 @@ pub struct Manifest {
     /// Patterns of a workspace root.
     pub workspaces: Option<Vec<String>>,
     /// `workspaces` as it is written: the patterns, an object with these as `packages`, or what npm makes nothing of.
-    pub workspaces_field: Option<Value>,
+    pub workspaces_field: Option<Arc<Value>>,
     /// `overrides` as the document has it; counts for a root only.
     pub overrides: Option<Map<String, Value>>,
     /// Scripts by name; read from folders.
@@ -292,7 +292,7 @@ impl Manifest {
     }
 
     fn engine(&self, name: &str) -> Option<&str> {
-        engine_text(self.engines.as_ref()?.get(name)?)
+        engine_text(self.engines.as_deref()?.get(name)?)
     }
 
     /// Checks `engines` against the versions there are.
@@ -300,15 +300,15 @@ impl Manifest {
     /// # Errors
     /// [`EngineMismatch`] when one does not fit.
     pub fn check_engines(&self, engines: &Engines) -> Result<(), EngineMismatch> {
-        engines.check_value(self.engines.as_ref())
+        engines.check_value(self.engines.as_deref())
     }
 
     /// The lists for [`crate::Platform::check`].
     pub fn platform_lists(&self) -> PlatformLists<'_> {
         PlatformLists {
-            os: normalize::platform_list(self.os.as_ref()),
-            cpu: normalize::platform_list(self.cpu.as_ref()),
-            libc: normalize::platform_list(self.libc.as_ref()),
+            os: normalize::platform_list(self.os.as_deref()),
+            cpu: normalize::platform_list(self.cpu.as_deref()),
+            libc: normalize::platform_list(self.libc.as_deref()),
         }
     }
 

@@ -67,31 +67,31 @@ impl<'a> Fields<'a> {
                 self.scalars.push(("bundleDependencies", Member::Names(names)))
             }
         }
-        self.value("cpu", entry.cpu.as_ref());
+        self.value("cpu", entry.cpu.as_deref());
         self.text("deprecated", entry.deprecated.as_deref());
         // Marks are those of what a link leads to.
         let is_marked = |mark: bool| mark && !entry.link;
         self.flag("dev", is_marked(entry.dev));
         self.dependencies("devDependencies", &entry.dev_dependencies);
         self.flag("devOptional", is_marked(entry.dev_optional));
-        self.value("engines", entry.engines.as_ref());
+        self.value("engines", entry.engines.as_deref());
         self.flag("extraneous", is_marked(entry.extraneous));
-        self.value("funding", entry.funding.as_ref());
+        self.value("funding", entry.funding.as_deref());
         self.flag("hasInstallScript", entry.has_install_script);
         self.flag("hasShrinkwrap", entry.has_shrinkwrap);
         self.flag("inBundle", entry.in_bundle);
-        self.value("libc", entry.libc.as_ref());
-        self.value("license", entry.license.as_ref());
+        self.value("libc", entry.libc.as_deref());
+        self.value("license", entry.license.as_deref());
         self.flag("link", entry.link);
         self.flag("optional", is_marked(entry.optional));
         self.dependencies("optionalDependencies", &entry.optional_dependencies);
-        self.value("os", entry.os.as_ref());
+        self.value("os", entry.os.as_deref());
         self.flag("peer", is_marked(entry.peer));
         self.dependencies("peerDependencies", &entry.peer_dependencies);
         if !entry.peer_dependencies_meta.is_empty() {
             self.objects.push(("peerDependenciesMeta", Member::Meta(&entry.peer_dependencies_meta)));
         }
-        self.value("workspaces", entry.workspaces.as_ref());
+        self.value("workspaces", entry.workspaces.as_deref());
     }
 
     fn text(&mut self, key: &'a str, text: Option<&'a str>) {

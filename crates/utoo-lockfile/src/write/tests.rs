@@ -114,7 +114,7 @@ fn entries() -> impl Strategy<Value = Entry> {
             optional,
             version: version.map(Arc::from),
             resolved: resolved.map(Arc::from),
-            license,
+            license: license.map(Arc::new),
             bin,
             dependencies: dependencies
                 .into_iter()

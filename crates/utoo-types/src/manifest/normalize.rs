@@ -120,19 +120,19 @@ impl Passed {
         match self {
             Self::Name => manifest.name = PackageName::new_unchecked(value.as_str().unwrap_or_default()),
             Self::Version => manifest.raw_version = value.as_str().unwrap_or_default().into(),
-            Self::Engines => manifest.engines = kept(value),
-            Self::Os => manifest.os = kept(value),
-            Self::Cpu => manifest.cpu = kept(value),
-            Self::Libc => manifest.libc = kept(value),
+            Self::Engines => manifest.engines = kept(value).map(Arc::new),
+            Self::Os => manifest.os = kept(value).map(Arc::new),
+            Self::Cpu => manifest.cpu = kept(value).map(Arc::new),
+            Self::Libc => manifest.libc = kept(value).map(Arc::new),
             Self::Bin => manifest.bin = bin::normalize(manifest.name.as_str(), &value),
-            Self::Funding => manifest.funding = funding(value),
-            Self::License => manifest.license = license(value),
+            Self::Funding => manifest.funding = funding(value).map(Arc::new),
+            Self::License => manifest.license = license(value).map(Arc::new),
             Self::PeerMeta => manifest.peer_dependencies_meta = peer_meta(value),
             Self::Bundle => manifest.bundle_dependencies = bundle(manifest, &value),
             Self::Accept => manifest.accept_dependencies = dependencies(Some(&value)),
             Self::Workspaces => {
                 manifest.workspaces = workspaces(&value);
-                manifest.workspaces_field = kept(value);
+                manifest.workspaces_field = kept(value).map(Arc::new);
             }
         }
     }

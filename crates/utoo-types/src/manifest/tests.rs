@@ -88,7 +88,7 @@ fn passed_through_fields() {
             "license" => manifest.license,
             _ => manifest.funding,
         };
-        assert_eq!(read.unwrap_or(Value::Null), expected, "{field} {value}");
+        assert_eq!(read.as_deref().unwrap_or(&Value::Null), &expected, "{field} {value}");
     }
 }
 
@@ -233,6 +233,9 @@ fn what_only_folders_have() {
     assert_eq!((manifest.script("start"), manifest.script("odd")), (Some("x"), None));
     let object = json!({"packages": ["a"]});
     let manifest = read(json!({"workspaces": object}));
-    assert_eq!((manifest.workspaces, manifest.workspaces_field), (Some(vec!["a".to_owned()]), Some(object)));
+    assert_eq!(
+        (manifest.workspaces, manifest.workspaces_field),
+        (Some(vec!["a".to_owned()]), Some(object.into()))
+    );
     assert_eq!(Manifest::from_value(&json!("x")).name.as_str(), "");
 }

@@ -108,12 +108,12 @@ impl PackumentBuilder {
         match field {
             Passed::Name => (manifest.name != self.name).then(|| manifest.name.as_str().into()),
             Passed::Version => None,
-            Passed::Engines => manifest.engines.clone(),
-            Passed::Os => manifest.os.clone(),
-            Passed::Cpu => manifest.cpu.clone(),
-            Passed::Libc => manifest.libc.clone(),
-            Passed::Funding => manifest.funding.clone(),
-            Passed::License => manifest.license.clone(),
+            Passed::Engines => manifest.engines.as_deref().cloned(),
+            Passed::Os => manifest.os.as_deref().cloned(),
+            Passed::Cpu => manifest.cpu.as_deref().cloned(),
+            Passed::Libc => manifest.libc.as_deref().cloned(),
+            Passed::Funding => manifest.funding.as_deref().cloned(),
+            Passed::License => manifest.license.as_deref().cloned(),
             Passed::Bin => {
                 let entry = |(name, target): &(std::sync::Arc<str>, std::sync::Arc<str>)| {
                     (name.to_string(), Value::from(&**target))

@@ -67,8 +67,8 @@ fn decodes_a_version() {
     let manifest = candidate.manifest();
     assert_eq!(manifest.deprecated.as_deref(), Some("old \"one\""));
     assert_eq!(manifest.bin, [("left".into(), "cli.js".into())]);
-    assert_eq!(manifest.funding, Some(json!({"url": "https://f.example"})));
-    assert_eq!(manifest.license, Some(json!("MIT")));
+    assert_eq!(manifest.funding.as_deref(), Some(&json!({"url": "https://f.example"})));
+    assert_eq!(manifest.license.as_deref(), Some(&json!("MIT")));
     assert!(manifest.is_optional_peer("p"));
     let dist = manifest.dist.unwrap();
     assert_eq!(&*dist.tarball, "https://registry.example/@s/left/-/left-1.10.0.tgz");

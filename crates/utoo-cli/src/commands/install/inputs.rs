@@ -214,7 +214,7 @@ impl Inputs {
             manifest: Arc::new(self.root.json.manifest().clone()),
             folder_name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             before: None,
-            workspaces_field: self.root.json.value().get("workspaces").cloned(),
+            workspaces_field: self.root.json.value().get("workspaces").cloned().map(Arc::new),
             workspaces,
             folders,
             lock: lock.map(Arc::new),

@@ -1,5 +1,7 @@
 //! `utoo shrinkwrap`: the lockfile under the name by which it is published.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use utoo_lockfile::Entry;
 
@@ -20,7 +22,8 @@ pub(crate) fn shrinkwrap(context: &Context) -> CliResult<Done> {
     let mut tree = before.clone().unwrap_or_default();
     tree.packages.values_mut().for_each(Entry::forget_unknown);
     let manifest = inputs.root.json.manifest();
-    let root = Entry::from_folder(manifest, "", inputs.root.json.value().get("workspaces"));
+    let workspaces = inputs.root.json.value().get("workspaces").cloned().map(Arc::new);
+    let root = Entry::from_folder(manifest, "", workspaces.as_ref());
     tree.packages.insert("".into(), root);
     let name = match manifest.name.as_str() {
         "" => context.root().file_name().unwrap_or_default().to_string_lossy().into_owned(),
