@@ -108,6 +108,10 @@ fn refuse(name: &str, problem: PathProblem) -> PathError {
 }
 
 fn problem_of(relative: &str) -> Option<PathProblem> {
+    if is_plain(relative.as_bytes()) { None } else { first_problem(relative) }
+}
+
+fn first_problem(relative: &str) -> Option<PathProblem> {
     let bytes = relative.as_bytes();
     if bytes.contains(&0) {
         return Some(PathProblem::Nul);
@@ -136,6 +140,23 @@ fn problem_of(relative: &str) -> Option<PathProblem> {
         _ if component.len() > MAX_COMPONENT_BYTES => Some(PathProblem::TooLong),
         _ => None,
     })
+}
+
+/// Whether a path has nothing in it that need be looked at closely: of every file that is made, in one pass.
+fn is_plain(bytes: &[u8]) -> bool {
+    let is_usual = |component: &[u8]| {
+        component.len() <= MAX_COMPONENT_BYTES && component.first().is_some_and(|first| *first != b'.')
+    };
+    let mut start = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            0 | b'\\' | b':' => return false,
+            b'/' if !is_usual(&bytes[start..at]) => return false,
+            b'/' => start = at + 1,
+            _ => {}
+        }
+    }
+    bytes.len() <= MAX_PATH_BYTES && is_usual(&bytes[start..])
 }
 
 #[cfg(test)]

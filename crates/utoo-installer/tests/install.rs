@@ -275,7 +275,7 @@ async fn entries_are_completed_where_that_is_asked_for() {
         let _ = std::fs::remove_dir_all(project.modules());
         let installed = project.installer(project.options()).install(request(completion)).await.unwrap();
         let entry = &installed.tree.packages["node_modules/a"];
-        assert_eq!(entry.license, license.then(|| json!("ISC")));
+        assert_eq!(entry.license, license.then(|| Arc::new(json!("ISC"))));
         assert!(entry.has_install_script);
         // npm learns nothing else from a tarball.
         assert!(entry.bin.is_empty() && entry.integrity.is_none() && !entry.has_shrinkwrap);

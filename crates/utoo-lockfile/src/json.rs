@@ -156,11 +156,17 @@ impl<'a> Printer<'a> {
     /// A string as `JSON.stringify` escapes it: quotes, backslashes, and what is below U+0020; nothing else.
     pub(crate) fn string(&mut self, text: &str) {
         self.text.push('"');
+        // Without a way out of the loop it looks at many bytes at once.
+        match text.bytes().fold(false, |any, byte| any | is_escaped(byte)) {
+            true => self.escaped(text),
+            false => self.text.push_str(text),
+        }
+        self.text.push('"');
+    }
+
+    fn escaped(&mut self, text: &str) {
         let mut start = 0;
-        for (at, byte) in text.bytes().enumerate() {
-            if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-                continue;
-            }
+        for (at, byte) in text.bytes().enumerate().filter(|(_, byte)| is_escaped(*byte)) {
             self.text.push_str(&text[start..at]);
             start = at + 1;
             match byte {
@@ -175,7 +181,6 @@ impl<'a> Printer<'a> {
             }
         }
         self.text.push_str(&text[start..]);
-        self.text.push('"');
     }
 
     pub(crate) fn strings<'s>(&mut self, items: impl IntoIterator<Item = &'s str>) {
@@ -230,6 +235,10 @@ impl<'a> Printer<'a> {
             self.text.push_str(&text);
         }
     }
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 /// ECMAScript's `Number::toString` for radix 10: the shortest digits that give the double back, as a decimal while the

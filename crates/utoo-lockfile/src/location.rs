@@ -93,17 +93,19 @@ fn above(location: &str) -> Option<&str> {
     }
 }
 
-/// Where the last `node_modules` component of a location starts.
+/// Where the last `node_modules` component of a location starts that has something behind it.
 fn last_modules(location: &str) -> Option<usize> {
-    let mut end = location.len();
-    while let Some(at) = location[..end].rfind(MODULES) {
-        let starts = at == 0 || location.as_bytes()[at - 1] == b'/';
-        if starts && location.as_bytes().get(at + MODULES.len()) == Some(&b'/') {
-            return Some(at);
+    // Component by component: setting up a search for a text costs more than most locations are long.
+    let slash_before = |end: usize| location.as_bytes()[..end].iter().rposition(|byte| *byte == b'/');
+    let mut end = slash_before(location.len())?;
+    loop {
+        let slash = slash_before(end);
+        let start = slash.map_or(0, |slash| slash + 1);
+        if location[start..end] == *MODULES {
+            return Some(start);
         }
-        end = at;
+        end = slash?;
     }
-    None
 }
 
 /// Checks that a location names a place where a package can be.

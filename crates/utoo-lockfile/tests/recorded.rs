@@ -1,6 +1,7 @@
 //! What npm wrote (`scripts/record-lockfiles`), read and written again.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 use utoo_lockfile::{Entry, Format, Lockfile};
@@ -177,10 +178,11 @@ fn folders_have_their_name_where_the_location_lacks_it() {
     let package =
         json(r#"{"name": "@w/two", "devDependencies": {"d": "1"}, "workspaces": {"packages": ["x"]}}"#);
     let manifest = Manifest::from_value(&package);
-    let entry = |location| Entry::from_folder(&manifest, location, package.get("workspaces"));
+    let workspaces = package.get("workspaces").cloned().map(Arc::new);
+    let entry = |location| Entry::from_folder(&manifest, location, workspaces.as_ref());
     assert_eq!(entry("ws/two").name, Some(manifest.name.clone()));
     assert_eq!(entry("ws/@w/two").name, None);
     assert_eq!(entry("").name, Some(manifest.name.clone()));
     assert_eq!(entry("").dev_dependencies, manifest.dev_dependencies);
-    assert_eq!(entry("").workspaces.as_ref(), package.get("workspaces"));
+    assert_eq!(entry("").workspaces, workspaces);
 }

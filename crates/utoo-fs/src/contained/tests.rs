@@ -79,4 +79,12 @@ proptest! {
             prop_assert!(rest.components().all(|component| matches!(component, Component::Normal(_))));
         }
     }
+
+    #[test]
+    fn what_looks_plain_has_no_problem(
+        pieces in prop::collection::vec("(\\.{0,3}|[a-zA-Z]:?|[^/]{0,6}|\\\\|/|\\PC{250,260})", 0..8),
+    ) {
+        let relative = pieces.concat();
+        prop_assert!(!is_plain(relative.as_bytes()) || first_problem(&relative).is_none(), "{relative:?}");
+    }
 }
