@@ -20,6 +20,8 @@
 mod entries;
 mod input;
 
+use std::borrow::Cow;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::TarballProblem;
@@ -182,18 +184,25 @@ impl Names {
 fn package_path(name: &str) -> Result<Option<String>, TarballProblem> {
     let name = name.strip_suffix('/').unwrap_or(name);
     // The whole name is checked, the dropped component too: `/etc/x` must not pass as `etc/x`.
-    let without_dots = || name.split('/').filter(|component| *component != ".");
-    let whole = without_dots().collect::<Vec<_>>().join("/");
+    let whole = without_dots(name);
     if !whole.is_empty() {
         utoo_fs::check_relative(&whole)?;
     }
     let Some((_, path)) = name.split_once('/') else { return Ok(None) };
-    let path = path.split('/').filter(|component| *component != ".").collect::<Vec<_>>().join("/");
+    let path = without_dots(path);
     if path.is_empty() {
         return Ok(None);
     }
     utoo_fs::check_relative(&path)?;
-    Ok(Some(path))
+    Ok(Some(path.into_owned()))
+}
+
+/// A name without its components `.`, which few names have.
+fn without_dots(name: &str) -> Cow<'_, str> {
+    if !name.split('/').any(|component| component == ".") {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.split('/').filter(|component| *component != ".").collect::<Vec<_>>().join("/"))
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 //! Abbreviated metadata lacks `license`, and no metadata knows of a binding.gyp or of what is in `directories.bin`.
 //! The store keeps these few fields beside the list of files, so that a warm install need not read a package.json.
 
+use std::fmt;
 use std::sync::Arc;
 
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoo_types::Manifest;
 
 /// Fields of a package's own package.json, normalised as npm normalises them, and what its files tell.
@@ -36,7 +38,8 @@ impl PackageFacts {
     /// What is missing or broken gives empty facts, as npm installs such a package all the same.
     pub(crate) fn of(package_json: &[u8], paths: &[&str]) -> Self {
         let text = package_json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(package_json);
-        let value = serde_json::from_slice::<Value>(text).unwrap_or_default();
+        let value =
+            serde_json::from_slice::<Told>(text).map_or_else(|_| Value::Null, |told| Value::Object(told.0));
         let manifest = Manifest::from_value(&value);
         let bin = match manifest.bin.is_empty() {
             true => bin_of_directory(&value, paths),
@@ -58,6 +61,58 @@ impl PackageFacts {
 
     pub(crate) fn from_json(bytes: &[u8]) -> Self {
         serde_json::from_slice(bytes).unwrap_or_default()
+    }
+}
+
+/// Those members of a package.json that facts are made of. Most of it (scripts, dependencies, settings of other tools) is
+/// stepped over.
+struct Told(Map<String, Value>);
+
+const TOLD: [&str; 6] = ["name", "version", "license", "bin", "directories", "gypfile"];
+
+impl<'de> Deserialize<'de> for Told {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ToldVisitor;
+        impl<'de> Visitor<'de> for ToldVisitor {
+            type Value = Told;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a package.json: an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Told, A::Error> {
+                let mut told = Map::new();
+                while let Some(Key(key)) = map.next_key()? {
+                    match key {
+                        Some(key) => _ = told.insert(key.to_owned(), map.next_value()?),
+                        None => _ = map.next_value::<IgnoredAny>()?,
+                    }
+                }
+                Ok(Told(told))
+            }
+        }
+        deserializer.deserialize_map(ToldVisitor)
+    }
+}
+
+/// A key, if it is one of [`TOLD`].
+struct Key(Option<&'static str>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl Visitor<'_> for KeyVisitor {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+                Ok(Key(TOLD.into_iter().find(|told| *told == key)))
+            }
+        }
+        deserializer.deserialize_identifier(KeyVisitor)
     }
 }
 
@@ -91,3 +146,6 @@ fn bin_of_directory(package_json: &Value, paths: &[&str]) -> Vec<(Arc<str>, Arc<
     }
     bins
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::*;
 use serde_json::json;
 use utoo_installer::{Completion, InstallRequest, InstallerOptions, LinkMode};
