@@ -14,6 +14,7 @@ mod satisfy;
 mod scope;
 mod sets;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -114,6 +115,8 @@ pub(crate) struct Node {
     /// By folded name: of two dependencies whose names differ in case alone, npm knows the later.
     pub(crate) edges_out: EdgesOut,
     pub(crate) edges_in: Vec<EdgeId>,
+    /// Who did not take the last node that was to stand in its place.
+    pub(crate) refused_by: Cell<Option<EdgeId>>,
     /// For links: the folder's node, once the link stands in the real tree.
     pub(crate) target: Option<NodeId>,
     /// Depth below the nearest top: 0 for tops.
@@ -374,6 +377,7 @@ impl Tree {
             fs_children: Vec::new(),
             edges_out: EdgesOut::default(),
             edges_in: Vec::new(),
+            refused_by: Cell::new(None),
             target: None,
             depth: 0,
             arrival: 0,

@@ -1,12 +1,17 @@
 //! Which node satisfies which edge, and which node may stand in for which other.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 
 use utoo_types::{GitSpec, Range, Selector, Spec, SpecKind};
 
 use crate::options::Folders;
 
+use super::sets::NodeSet;
 use super::{Edge, EdgeError, EdgeId, Name, NodeId, NodeKind, Tree, Want, WantId};
+
+/// Deeper than most packages are below whoever asked for them.
+const STEPS_UP: usize = 64;
 
 impl Tree {
     /// What is wrong with the edge as it points now.
@@ -158,19 +163,44 @@ impl Tree {
         if !self.node(old).edges_out.is_empty() && self.node(new).scope != self.node(old).scope {
             return false;
         }
-        let own = self.gather_dep_set(vec![old], |tree, edge| {
-            tree.edge(edge).to != Some(old) && tree.edge(edge).is_valid()
-        });
-        let parent = self.node(old).parent;
-        let asked = self.node(old).edges_in.iter().all(|&id| {
+        let (parent, own) = (self.node(old).parent, OnceCell::new());
+        let refuses = |id: EdgeId| {
             let edge = self.edge(id);
             let replaced_along = parent.is_some()
                 && self.node(edge.from).parent == parent
                 && edge.is_peer()
                 && ignore_peers.contains(&self.node(edge.from).name);
-            replaced_along || own.contains(&edge.from) || self.satisfies(new, id)
-        });
-        asked && self.folders_accept(new, old)
+            !replaced_along && !self.satisfies(new, id) && !self.is_only_below(edge.from, old, &own)
+        };
+        // Who did not take another version the last time will not take this one either, as a rule: of a package that
+        // thousands use this spares asking each of them again, for each version that somebody else wants.
+        let last = self.node(old).refused_by.get().filter(|&id| self.edge(id).to == Some(old));
+        if last.is_some_and(refuses) {
+            return false;
+        }
+        let refusal = self.node(old).edges_in.iter().copied().find(|&id| refuses(id));
+        self.node(old).refused_by.set(refusal);
+        refusal.is_none() && self.folders_accept(new, old)
+    }
+
+    /// Whether nothing but `old` leads to a node, so that it goes when `old` goes.
+    fn is_only_below(&self, node: NodeId, old: NodeId, below: &OnceCell<NodeSet>) -> bool {
+        let counts = |edge: &Edge| edge.to != Some(old) && edge.is_valid();
+        // Up by the first edge that leads to each: where that ends anywhere but at `old`, something else does. Seldom
+        // is more needed than these few steps, and then all that `old` leads to.
+        let mut at = node;
+        for _ in 0..STEPS_UP {
+            if at == old {
+                break;
+            }
+            let above = self.node(at).edges_in.iter().map(|&id| self.edge(id)).find(|edge| counts(edge));
+            match above {
+                Some(edge) => at = edge.from,
+                None => return false,
+            }
+        }
+        let gather = || self.gather_dep_set(vec![old], |tree, edge| counts(tree.edge(edge)));
+        below.get_or_init(gather).contains(&node)
     }
 
     /// In a virtual root, the folders that its source links to are users of what lies in it as well.
