@@ -249,6 +249,14 @@ impl Overrides {
         }
     }
 
+    /// The name whose spec `rule` puts in the place of those of edges called `name`.
+    pub(crate) fn reference(&self, rule: RuleId, name: Name) -> Option<&str> {
+        match &self.rule(rule) {
+            Rule { name: of, replacement: Replacement::Reference(to), .. } if *of == Some(name) => Some(to),
+            _ => None,
+        }
+    }
+
     /// Whether `rule` is for packages of this name, in a version that it is about.
     pub(crate) fn is_about(&self, rule: RuleId, name: Name, version: Option<&utoo_types::Version>) -> bool {
         let rule = self.rule(rule);

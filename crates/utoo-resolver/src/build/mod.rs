@@ -231,6 +231,14 @@ impl<'o> Builder<'o> {
         seen
     }
 
+    /// Whether an override makes it ask for what the project did not depend on before the command: npm looked when there
+    /// was nothing to refer to yet.
+    fn refers_to_added(&self, edge: &Edge) -> bool {
+        let name_of = |id: &EdgeId| self.tree.interner.name_text(self.tree.edge(*id).name).as_str();
+        let to = self.tree.override_reference(edge);
+        to.is_some_and(|to| self.added.iter().any(|id| name_of(id) == to))
+    }
+
     /// Puts a node into the queue.
     pub(crate) fn enqueue(&mut self, node: NodeId) {
         self.queue.push(&self.tree, node);
@@ -249,7 +257,9 @@ impl<'o> Builder<'o> {
             let tree = &self.tree;
             let broken = tree.node(node).edges_out.values().any(|&id| {
                 let edge = tree.edge(id);
-                self.is_wrong(edge) || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional)
+                let is_broken =
+                    self.is_wrong(edge) || (edge.to.is_none() && edge.kind != EdgeKind::PeerOptional);
+                is_broken && !self.refers_to_added(edge)
             });
             let updated = tree.node(node).edges_out.values().any(|&id| self.is_updated(tree.edge(id).name));
             let wanted =

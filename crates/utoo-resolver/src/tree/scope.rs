@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{EdgeId, NodeId, Tree, WantId};
+use super::{Edge, EdgeId, NodeId, Tree, WantId};
 use crate::overrides::{Fault, Overrides, RuleId};
 
 /// What an edge has to go by.
@@ -17,6 +17,11 @@ pub(super) struct Ruled {
 }
 
 impl Tree {
+    /// The name whose spec an override makes the edge go by.
+    pub(crate) fn override_reference(&self, edge: &Edge) -> Option<&str> {
+        self.overrides.as_ref()?.reference(edge.rule?, edge.name)
+    }
+
     /// The rules of this project, from here on; the project itself is in their outermost scope.
     pub(super) fn set_overrides(&mut self, overrides: Option<Overrides>) {
         self.node_mut(self.root).scope = overrides.as_ref().map(|_| RuleId::WHOLE);
