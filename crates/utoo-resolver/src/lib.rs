@@ -53,6 +53,8 @@
 //!   (`platform/os-object`). An optional package is left out for it by both.
 //! * A package.json that is a list with something in it is refused (`workspaces/package-is-a-full-list`); an empty one is an
 //!   empty object, also where it is the project's, of which npm then writes no entry (`workspaces/root-is-a-list`).
+//! * A peer that is needed far below an optional dependency is placed; in a rare constellation npm leaves it out
+//!   (`optional/peer-far-below`).
 //! * A digest of a version 1 lockfile that cannot be read gives way to the one of the package's manifest, which its tarball is
 //!   held to (`lock/v1-integrity-nonsense`); npm keeps it, and checks nothing.
 //! * A `resolved` that is no address is refused before anyone is asked (`lock/resolved-nonsense`), and a setting whose value

@@ -115,7 +115,8 @@ pub(crate) struct Node {
     /// By folded name: of two dependencies whose names differ in case alone, npm knows the later.
     pub(crate) edges_out: EdgesOut,
     pub(crate) edges_in: Vec<EdgeId>,
-    /// Who did not take the last node that was to stand in its place.
+    /// Who did not take the last node that was to stand in its place; nobody any more, or somebody else, where that edge was
+    /// rolled back.
     pub(crate) refused_by: Cell<Option<EdgeId>>,
     /// For links: the folder's node, once the link stands in the real tree.
     pub(crate) target: Option<NodeId>,

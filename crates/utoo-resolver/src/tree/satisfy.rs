@@ -174,7 +174,8 @@ impl Tree {
         };
         // Who did not take another version the last time will not take this one either, as a rule: of a package that
         // thousands use this spares asking each of them again, for each version that somebody else wants.
-        let last = self.node(old).refused_by.get().filter(|&id| self.edge(id).to == Some(old));
+        let uses = |id: EdgeId| self.edges.get(id.0 as usize).is_some_and(|edge| edge.to == Some(old));
+        let last = self.node(old).refused_by.get().filter(|&id| uses(id));
         if last.is_some_and(refuses) {
             return false;
         }
