@@ -482,7 +482,12 @@ impl<'o> Builder<'o> {
         for link in std::mem::take(&mut self.links) {
             let Some(target) = self.tree.node(link).target else { continue };
             let inside = self.tree.node(target).resolve_parent().is_some();
-            if self.tree.is_live(link) && inside && !self.seen.contains(&target) {
+            let is_live = self.tree.is_live(link);
+            let is_unseen = inside && !self.seen.contains(&target);
+            if is_live {
+                self.tree.release_scope(link, is_unseen);
+            }
+            if is_live && is_unseen {
                 self.enqueue(target);
                 any = true;
             }

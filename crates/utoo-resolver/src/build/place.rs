@@ -238,12 +238,19 @@ impl Builder<'_> {
         let (resolved, integrity, failure) =
             (old.resolved.clone(), old.integrity.clone(), old.failure.clone());
         let scope = old.scope;
+        let is_workspace = |location: &str| {
+            let folder = self.tree.folder(location).map(|folder| &self.tree.node(folder).kind);
+            matches!(folder, Some(NodeKind::Folder { workspace: true, .. }))
+        };
+        // Workspaces come under the rules of package.json from the start.
+        let holds_scope = matches!(&kind, NodeKind::Link { location } if !is_workspace(location));
         let copy = self.tree.new_node(name, package, kind);
         let node = self.tree.node_mut(copy);
         node.resolved = resolved;
         node.integrity = integrity;
         node.failure = failure;
         node.scope = scope;
+        node.holds_scope = holds_scope;
         copy
     }
 

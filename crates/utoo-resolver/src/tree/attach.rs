@@ -328,7 +328,9 @@ impl Tree {
         if self.is_parked(target) {
             self.unpark(target);
         }
-        self.scope_gained(target, self.node(link).scope);
+        if !self.node(link).holds_scope {
+            self.scope_gained(target, self.node(link).scope);
+        }
     }
 
     /// Adds the node of a folder outside any `node_modules`.

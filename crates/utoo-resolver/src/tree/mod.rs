@@ -137,6 +137,8 @@ pub(crate) struct Node {
     pub(crate) inert: bool,
     /// The latest virtual root in which this node's dependencies were tried out.
     pub(crate) virtual_root: Option<NodeId>,
+    /// For links: its folder comes into the scope of its rule only when it has its turn, since the build placed the link.
+    pub(crate) holds_scope: bool,
     /// The override rule whose scope it is in; none where there are no overrides, or nothing has led here yet.
     pub(crate) scope: Option<RuleId>,
 }
@@ -390,6 +392,7 @@ impl Tree {
             flags: Flags::UNSEEN,
             inert: false,
             virtual_root: None,
+            holds_scope: false,
             scope: None,
         });
         id

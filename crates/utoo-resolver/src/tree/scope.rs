@@ -115,7 +115,9 @@ impl Tree {
     /// The node is in another scope: so is what it depends on, or what it links to.
     fn hand_scope_on(&mut self, node: NodeId) {
         if let Some(target) = self.node(node).target {
-            self.scope_gained(target, self.node(node).scope);
+            if !self.node(node).holds_scope {
+                self.scope_gained(target, self.node(node).scope);
+            }
             return;
         }
         for index in 0..self.node(node).edges_out.len() {
@@ -126,6 +128,17 @@ impl Tree {
             if let Some(to) = to {
                 self.scope_gained(to, rule);
             }
+        }
+    }
+
+    /// The folder of a link that the build placed has its turn, if it had none yet: a folder that was looked at before, for
+    /// something that came to lie in its way, stays out of the link's scope, as npm has it.
+    pub(crate) fn release_scope(&mut self, link: NodeId, is_folders_turn: bool) {
+        if !std::mem::take(&mut self.node_mut(link).holds_scope) || !is_folders_turn {
+            return;
+        }
+        if let Some(target) = self.node(link).target {
+            self.scope_gained(target, self.node(link).scope);
         }
     }
 
