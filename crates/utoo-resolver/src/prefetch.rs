@@ -158,3 +158,6 @@ fn asked(name: &PackageName, spec: &str) -> Option<Asked> {
     let is_registrys = spec.is_registry();
     is_registrys.then(|| Asked { alias: spec.name().filter(|_| alias).cloned(), kind: spec.kind().clone() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,7 +169,7 @@ pub(crate) fn decode_exact(text: &str, out: &mut [u8]) -> bool {
     if text.len() != out.len().div_ceil(3) * 4 {
         return false;
     }
-    // A document of a registry holds thousands: the general decoder takes ten times as long.
+    // A document of a registry holds thousands: the general decoder took 2.5 of 146 ms of a cold resolve.
     let mut room = [0_u8; 66];
     match base64_simd::STANDARD.decode(text.as_bytes(), base64_simd::Out::from_slice(&mut room)) {
         Ok(decoded) if decoded.len() == out.len() => {

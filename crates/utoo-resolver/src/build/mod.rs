@@ -481,13 +481,13 @@ impl<'o> Builder<'o> {
         let mut any = false;
         for link in std::mem::take(&mut self.links) {
             let Some(target) = self.tree.node(link).target else { continue };
-            let inside = self.tree.node(target).resolve_parent().is_some();
-            let is_live = self.tree.is_live(link);
-            let is_unseen = inside && !self.seen.contains(&target);
-            if is_live {
-                self.tree.release_scope(link, is_unseen);
+            if !self.tree.is_live(link) {
+                continue;
             }
-            if is_live && is_unseen {
+            let inside = self.tree.node(target).resolve_parent().is_some();
+            let is_unseen = inside && !self.seen.contains(&target);
+            self.tree.release_scope(link, is_unseen);
+            if is_unseen {
                 self.enqueue(target);
                 any = true;
             }
