@@ -6,6 +6,9 @@
 //!
 //! A peer dependency is mostly served by a version that something else asks for, and hardly ever by the newest one that it
 //! allows (`eslint: ">=3"` of an old plugin): it is followed only where nothing else is known to want that name.
+//!
+//! An optional peer is brought along by nobody, but the placer looks at it and at its peers, for what they would conflict
+//! with. So they are asked for, and nothing else that they need: of `b4a` that is react-native without its 75 packages.
 
 use std::sync::Arc;
 
@@ -25,11 +28,13 @@ pub(crate) struct Known<'k> {
 
 /// How much a want says about the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Strength {
+pub(crate) enum Strength {
     /// The placer asks, or a plain or optional dependency: some version of it comes into the tree.
     Sure,
     /// A peer dependency, for which a version of somebody else's may serve.
     Peer,
+    /// An optional peer, or a peer of one: only looked at.
+    Tried,
 }
 
 /// Somebody's dependency.
@@ -49,9 +54,17 @@ pub(crate) struct Prefetch {
     seen: FxHashSet<Want>,
     /// The names in the tree that will be there whatever becomes of peer dependencies.
     sure: FxHashSet<PackageName>,
-    expanded: FxHashSet<(PackageName, Arc<str>)>,
+    /// Versions that were followed, and whether to all that they need, or to their peers alone.
+    expanded: FxHashSet<(PackageName, Arc<str>, Extent)>,
     /// What specs ask of a registry, by their text: most texts stand under many names.
     asked: FxHashMap<Arc<str>, Option<Asked>>,
+}
+
+/// Which dependencies of a version are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Extent {
+    All,
+    Peers,
 }
 
 /// What a spec asks of a registry.
@@ -66,12 +79,11 @@ impl Prefetch {
     /// Follows what the placer asks for. New jobs are appended to `jobs`; some may be in flight or answered already.
     pub(crate) fn want(
         &mut self,
-        name: &PackageName,
-        spec: &Arc<str>,
+        (name, spec, strength): (&PackageName, &Arc<str>, Strength),
         known: Known<'_>,
         jobs: &mut Vec<ManifestJob>,
     ) {
-        let want = Want { name: name.clone(), spec: Arc::clone(spec), strength: Strength::Sure };
+        let want = Want { name: name.clone(), spec: Arc::clone(spec), strength };
         self.follow(vec![want], known, jobs);
     }
 
@@ -80,7 +92,7 @@ impl Prefetch {
         let mut next = Vec::new();
         for (want, kind) in self.waiting.remove(packument.name()).unwrap_or_default() {
             if !self.is_served(&want) {
-                self.expand(packument, &kind, known.options, &mut next);
+                self.expand(packument, (&kind, want.strength), known.options, &mut next);
             }
         }
         self.follow(next, known, jobs);
@@ -97,7 +109,9 @@ impl Prefetch {
             let Some(Asked { alias, kind }) = self.asked_by(&want) else { continue };
             let name = alias.unwrap_or_else(|| want.name.clone());
             match known.cache.packument(&name) {
-                Some(Ok(packument)) => self.expand(packument, &kind, known.options, &mut stack),
+                Some(Ok(packument)) => {
+                    self.expand(packument, (&kind, want.strength), known.options, &mut stack);
+                }
                 Some(Err(_)) => {}
                 None => {
                     jobs.push(ManifestJob::Version { name: name.clone(), spec: want.spec.clone() });
@@ -120,29 +134,33 @@ impl Prefetch {
 
     /// Whether it is a peer dependency for which, very likely, something else is there.
     fn is_served(&self, want: &Want) -> bool {
-        want.strength == Strength::Peer && self.sure.contains(&want.name)
+        want.strength != Strength::Sure && self.sure.contains(&want.name)
     }
 
     fn expand(
         &mut self,
         packument: &Packument,
-        kind: &SpecKind,
+        (kind, strength): (&SpecKind, Strength),
         options: &ResolveOptions,
         next: &mut Vec<Want>,
     ) {
         let Ok(candidate) = pick(packument, kind, &options.pick) else { return };
-        let key = (packument.name().clone(), Arc::from(candidate.version_text()));
+        let extent = if strength == Strength::Tried { Extent::Peers } else { Extent::All };
+        let key = (packument.name().clone(), Arc::from(candidate.version_text()), extent);
         if !self.expanded.insert(key) {
             return;
         }
         // Bundled names may be nobody's in the registry, or somebody else's: they are never asked for.
         let bundle = candidate.has_bundle().then(|| candidate.manifest().bundle_dependencies);
         for (name, spec, kind) in candidate.dependencies() {
-            let strength = if kind == DependencyKind::Peer { Strength::Peer } else { Strength::Sure };
-            // An optional peer is never brought along.
-            let is_ignored = strength == Strength::Peer
-                && (options.peers == Peers::Ignore || candidate.is_optional_peer(name));
-            if is_ignored || bundle.as_ref().is_some_and(|bundle| bundle.contains(name)) {
+            let strength = match (kind, extent) {
+                (DependencyKind::Peer, _) if options.peers == Peers::Ignore => continue,
+                (DependencyKind::Peer, Extent::All) if !candidate.is_optional_peer(name) => Strength::Peer,
+                (DependencyKind::Peer, _) => Strength::Tried,
+                (_, Extent::All) => Strength::Sure,
+                (_, Extent::Peers) => continue,
+            };
+            if bundle.as_ref().is_some_and(|bundle| bundle.contains(name)) {
                 continue;
             }
             next.push(Want { name: PackageName::new_unchecked(name), spec: Arc::from(spec), strength });

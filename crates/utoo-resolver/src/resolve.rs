@@ -9,7 +9,7 @@ use crate::cache::ManifestCache;
 use crate::error::ResolveError;
 use crate::load::Project;
 use crate::options::ResolveOptions;
-use crate::prefetch::{Known, Prefetch};
+use crate::prefetch::{Known, Prefetch, Strength};
 use crate::registry::{Documents, ManifestJob, ManifestJobDone, Registry, RegistryError};
 use crate::resolver::{Chosen, Resolution, Resolver};
 
@@ -70,7 +70,8 @@ pub async fn resolve_with<R: Registry>(
         resolver.take_chosen().into_iter().for_each(|chosen| on_event(ResolveEvent::Chosen(chosen)));
         for job in wants {
             if let ManifestJob::Version { name, spec } = &job {
-                prefetch.want(name, spec, Known { cache, options }, &mut jobs);
+                let strength = if resolver.only_tries(&job) { Strength::Tried } else { Strength::Sure };
+                prefetch.want((name, spec, strength), Known { cache, options }, &mut jobs);
             }
             jobs.push(job);
         }

@@ -13,6 +13,7 @@ use crate::load::{LockedNodes, Project, load, refuse_conflicting_overrides};
 use crate::lock::to_lockfile;
 use crate::options::ResolveOptions;
 use crate::platform::check_platforms;
+use crate::registry::ManifestJob;
 use crate::tree::{NodeKind, Tree};
 use utoo_types::{Integrity, Manifest, PackageName};
 
@@ -87,6 +88,12 @@ impl<'p> Resolver<'p> {
     /// When the tree cannot be built whatever the registry says: a peer conflict.
     pub fn advance(&mut self, cache: &ManifestCache) -> Result<Step, ResolveError> {
         self.builder.advance(cache)
+    }
+
+    /// Whether a job that [`Resolver::advance`] asked for serves a look at an optional peer only, which will come into the
+    /// tree only if something else asks for it: not worth to ask ahead for its dependencies.
+    pub fn only_tries(&self, job: &ManifestJob) -> bool {
+        self.builder.tried.contains(job)
     }
 
     /// The packages chosen since the last call, as far as this platform can use them.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use utoo_types::{Candidate, Integrity, Manifest, PackageName, PickError, SpecKind, pick};
 
-use super::{Builder, Found, FoundFolder, Stop};
+use super::{Builder, Found, FoundFolder, Reach, Stop};
 use crate::cache::ManifestCache;
 use crate::registry::{ErrorCategory, ManifestJob, RegistryError};
-use crate::tree::{EdgeId, Name, NodeId, PackageId, Want, WantId, paths_start};
+use crate::tree::{EdgeId, EdgeKind, Name, NodeId, PackageId, Want, WantId, paths_start};
 
 /// What the lockfile remembers of where a package came from.
 #[derive(Clone, Debug, Default)]
@@ -27,26 +27,29 @@ impl Builder<'_> {
         cache: &ManifestCache,
     ) -> Result<(), Stop> {
         let mut seen = FxHashSet::default();
-        let mut next: Vec<(Name, WantId)> = problems
+        let mut next: Vec<(Name, WantId, Reach)> = problems
             .iter()
             .map(|&edge| self.tree.edge(edge))
             .filter(|edge| !edge.peer_conflicted)
-            .map(|edge| (edge.name, edge.want))
+            .map(|edge| (edge.name, edge.want, Reach::Placed))
             .collect();
         let mut missing = false;
-        while let Some((name, want)) = next.pop() {
-            if !seen.insert((name, want)) {
+        while let Some((name, want, reach)) = next.pop() {
+            if seen.contains(&(name, want, Reach::Placed)) || !seen.insert((name, want, reach)) {
                 continue;
             }
             let linked = self.linked_workspace(name);
             if linked.is_some_and(|link| self.tree.satisfies_want(link, want, node)) {
                 continue;
             }
-            match self.find(name, want, cache) {
+            self.reach = reach;
+            let found = self.find(name, want, cache);
+            self.reach = Reach::Placed;
+            match found {
                 Err(Stop::Missing) => missing = true,
                 Err(stop) => return Err(stop),
                 Ok(Found::Package(package) | Found::Folder(FoundFolder { package, .. })) => {
-                    self.push_peers(node, package, &mut next);
+                    self.push_peers((node, reach), package, &mut next);
                 }
                 Ok(Found::Failed(_)) => {}
             }
@@ -55,14 +58,20 @@ impl Builder<'_> {
     }
 
     /// The peers of `package` as `node`'s virtual root would look for them: by the dependent's own spec first.
-    fn push_peers(&self, node: NodeId, package: PackageId, next: &mut Vec<(Name, WantId)>) {
+    fn push_peers(
+        &self,
+        (node, reach): (NodeId, Reach),
+        package: PackageId,
+        next: &mut Vec<(Name, WantId, Reach)>,
+    ) {
         for declared in &self.tree.interner.package(package).declared {
             if !declared.kind.is_peer() {
                 continue;
             }
             let own = self.tree.edge_out(node, declared.name).map(|id| self.tree.edge(id));
             let want = own.filter(|edge| !edge.is_peer()).map_or(declared.want, |edge| edge.want);
-            next.push((declared.name, want));
+            let reach = if declared.kind == EdgeKind::PeerOptional { Reach::Tried } else { reach };
+            next.push((declared.name, want, reach));
         }
     }
 
@@ -197,7 +206,12 @@ impl Builder<'_> {
 
     fn missing(&mut self, job: ManifestJob) -> Result<Found, Stop> {
         if !self.wants.contains(&job) {
+            if self.reach == Reach::Tried {
+                self.tried.insert(job.clone());
+            }
             self.wants.push(job);
+        } else if self.reach == Reach::Placed {
+            self.tried.remove(&job);
         }
         Err(Stop::Missing)
     }

@@ -43,6 +43,16 @@ pub enum Step {
     Done,
 }
 
+/// What becomes of a package whose manifest is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Reach {
+    /// It, or another version of it, comes into the tree.
+    Placed,
+    /// It is only tried out beside the package that names it as an optional peer, for what it would conflict with: its
+    /// peers matter, and its other dependencies do not.
+    Tried,
+}
+
 /// Why a turn was given up.
 #[derive(Debug)]
 enum Stop {
@@ -129,6 +139,10 @@ pub(crate) struct Builder<'o> {
     /// Those that got one: of their entries in the lockfile nothing is kept.
     pub(crate) inflated: FxHashSet<NodeId>,
     wants: Vec<ManifestJob>,
+    /// Those of them to which nothing leads but optional peers.
+    pub(crate) tried: FxHashSet<ManifestJob>,
+    /// What the manifest that is looked for is wanted for.
+    reach: Reach,
     /// Nodes placed since the caller last looked.
     pub(crate) placed: Vec<NodeId>,
     pub(crate) warnings: Vec<Warning>,
@@ -169,6 +183,8 @@ impl<'o> Builder<'o> {
             to_inflate: Vec::new(),
             inflated: FxHashSet::default(),
             wants: Vec::new(),
+            tried: FxHashSet::default(),
+            reach: Reach::Placed,
             placed: Vec::new(),
             warnings: Vec::new(),
             changed: false,

@@ -36,7 +36,8 @@ impl Guess {
         let mut jobs = Vec::new();
         for &(name, spec) in root {
             let known = Known { cache: &self.cache, options: &self.options };
-            self.prefetch.want(&PackageName::new_unchecked(name), &Arc::from(spec), known, &mut jobs);
+            let want = (&PackageName::new_unchecked(name), &Arc::from(spec), Strength::Sure);
+            self.prefetch.want(want, known, &mut jobs);
         }
         let mut asked = Vec::new();
         while !jobs.is_empty() {
@@ -99,11 +100,28 @@ fn what_is_a_peer_first_and_a_dependency_later_is_followed() {
 }
 
 #[test]
-fn an_optional_peer_is_nothing_to_ask_for() {
-    let fields = json!({
+fn an_optional_peer_is_asked_for_with_its_peers_and_without_what_it_needs() {
+    let plugin = json!({
         "peerDependencies": {"huge": "*", "host": "*"},
         "peerDependenciesMeta": {"huge": {"optional": true}},
     });
-    let versions = [("plugin", "1.0.0", fields), ("huge", "1.0.0", json!({})), ("host", "1.0.0", json!({}))];
-    assert_eq!(Guess::new(&versions).asked(&[("plugin", "1")]), ["plugin", "host"]);
+    let huge = json!({ "dependencies": {"engine": "*"}, "peerDependencies": {"view": "*"} });
+    let versions = [
+        ("plugin", "1.0.0", plugin),
+        ("huge", "1.0.0", huge),
+        ("engine", "1.0.0", json!({})),
+        ("view", "1.0.0", json!({ "dependencies": {"paint": "*"} })),
+        ("paint", "1.0.0", json!({})),
+        ("host", "1.0.0", json!({ "dependencies": {"paint": "*"} })),
+        ("app", "1.0.0", json!({ "dependencies": {"huge": "*"} })),
+    ];
+    let sorted = |mut asked: Vec<String>| {
+        asked.sort();
+        asked
+    };
+    let asked = Guess::new(&versions[..6]).asked(&[("plugin", "1")]);
+    assert_eq!(sorted(asked), ["host", "huge", "paint", "plugin", "view"]);
+    // What is looked at first and needed later brings all along.
+    let asked = Guess::new(&versions).asked(&[("plugin", "1"), ("app", "1")]);
+    assert_eq!(sorted(asked), ["app", "engine", "host", "huge", "paint", "plugin", "view"]);
 }
