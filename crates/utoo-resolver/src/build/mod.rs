@@ -458,14 +458,12 @@ impl<'o> Builder<'o> {
 
     fn place_and_queue(&mut self, edge: EdgeId, dep: NodeId) -> Result<(), Stop> {
         let outcome = self.place(edge, dep)?;
+        self.failures.extend(outcome.failed);
         for placed in outcome.placed {
             self.changed = true;
             self.placed.push(placed.node);
             if let Some(recorder) = &mut self.recorder {
                 recorder.placed(placed.edge, placed.node);
-            }
-            if self.tree.node(placed.node).failure.is_some() {
-                self.failures.push(placed.node);
             }
             if self.tree.node(placed.node).is_link() {
                 self.links.push(placed.node);

@@ -19,6 +19,9 @@ pub(super) struct Placed {
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) placed: Vec<Placed>,
+    /// Those of them that could not be loaded, in the order in which npm goes through them: each before its peers, and of
+    /// these the last one first, with all of its own. The first that something requires is the error.
+    pub(super) failed: Vec<NodeId>,
     /// Nodes whose dependencies were taken away and have to be found anew.
     pub(super) evaluate_again: Vec<NodeId>,
 }
@@ -179,6 +182,9 @@ impl Builder<'_> {
             return Ok(());
         }
         outcome.placed.push(Placed { node: placed, edge, verdict: check.own });
+        if self.tree.node(placed).failure.is_some() {
+            outcome.failed.push(placed);
+        }
         self.place_peers(placement, check, placed, outcome)
     }
 
@@ -214,6 +220,7 @@ impl Builder<'_> {
         outcome: &mut Outcome,
     ) -> Result<(), Stop> {
         let Some(set) = self.tree.node(placement.dep).parent else { return Ok(()) };
+        let first = outcome.failed.len();
         for index in 0..self.tree.node(placed).edges_out.len() {
             let id = self.tree.node(placed).edges_out[index];
             let edge = self.tree.edge(id);
@@ -226,7 +233,11 @@ impl Builder<'_> {
                 continue;
             }
             let along = Placement { edge: id, dep: peer, along: Some((placement, check, placed)) };
+            let before = outcome.failed.len();
             self.place_one(&along, outcome)?;
+            // npm's walk keeps the peers on a stack, and so comes to the last one first.
+            let of_this = outcome.failed.len() - before;
+            outcome.failed[first..].rotate_right(of_this);
         }
         Ok(())
     }
