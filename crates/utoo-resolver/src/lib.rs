@@ -131,7 +131,7 @@ pub use error::{Dependent, ResolveError};
 pub use fix::{Bounds, Change, Edit, Fix, FixSearch, find_fixes};
 pub use graph::{Choice, EdgeProblem, Graph, GraphEdge, Origin, Overriding, Place, PlaceKind, Unfit};
 pub use inspect::inspect;
-pub use load::{Folder, Project, check_overrides};
+pub use load::{Folder, Project, check_project};
 pub use options::{
     Conflicts, Dedupe, EngineCheck, Folders, Goal, InstallStrategy, OptionalPeers, Peers, Record,
     ResolveOptions,

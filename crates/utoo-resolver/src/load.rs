@@ -139,14 +139,18 @@ pub(crate) fn load<'o>(
     Ok((builder, locked))
 }
 
-/// Refuses overrides that contradict the project's own dependencies. [`Resolver::new`](crate::Resolver::new) does too, of
-/// what it is given; npm holds package.json to it as it is before a command changes it.
+/// Refuses workspaces of one name, and overrides that contradict the project's own dependencies.
+/// [`Resolver::new`](crate::Resolver::new) does too, of what it is given; npm holds package.json to it as it is before a
+/// command changes it, and before it looks for what the command adds.
 ///
 /// # Errors
 /// [`ResolveError::OverrideConflict`], [`ResolveError::BadOverride`] where they cannot be read, and before these
 /// [`ResolveError::DuplicateWorkspace`].
-pub fn check_overrides(project: &Project, peers: Peers) -> Result<(), ResolveError> {
+pub fn check_project(project: &Project, peers: Peers) -> Result<(), ResolveError> {
     workspace_names(project)?;
+    if project.manifest.overrides.is_none() {
+        return Ok(());
+    }
     let blocks = Blocks { peers: peers == Peers::Install };
     refuse_conflicting_overrides(&Tree::new(&project.manifest, blocks, Folders::default(), Paths::default())?)
 }

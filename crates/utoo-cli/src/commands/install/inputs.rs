@@ -109,13 +109,14 @@ impl Inputs {
         self.workspaces.iter().map(|workspace| Arc::clone(&workspace.location)).collect()
     }
 
-    /// Refuses overrides that contradict package.json as it is, whatever the command is about to change in it.
-    pub(super) fn check_overrides(&self, context: &Context) -> CliResult<()> {
-        if self.root.json.manifest().overrides.is_none() {
+    /// Refuses workspaces of one name, and overrides that contradict package.json as it is, whatever the command is about
+    /// to change in it.
+    pub(super) fn check(&self, context: &Context) -> CliResult<()> {
+        if self.root.json.manifest().overrides.is_none() && self.workspaces.is_empty() {
             return Ok(());
         }
         let project = self.to_project(context, None, (&[], Vec::new()))?;
-        Ok(utoo_resolver::check_overrides(&project, resolve::options(context).peers)?)
+        Ok(utoo_resolver::check_project(&project, resolve::options(context).peers)?)
     }
 
     /// What packages may do here.
