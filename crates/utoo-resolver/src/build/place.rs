@@ -178,12 +178,13 @@ impl Builder<'_> {
             self.override_peer(edge, placement.dep, placement.entry());
         }
         self.prune_shadowed(edge, placed, target, dedupe);
-        if !self.tree.is_live(placed) {
-            return Ok(());
-        }
-        outcome.placed.push(Placed { node: placed, edge, verdict: check.own });
-        if self.tree.node(placed).failure.is_some() {
-            outcome.failed.push(placed);
+        // It may be gone already: what depends on another version of its own name finds itself there, and where it took
+        // the place of something, it went with what that left behind. Its peers are placed nevertheless, as with npm.
+        if self.tree.is_live(placed) {
+            outcome.placed.push(Placed { node: placed, edge, verdict: check.own });
+            if self.tree.node(placed).failure.is_some() {
+                outcome.failed.push(placed);
+            }
         }
         self.place_peers(placement, check, placed, outcome)
     }
