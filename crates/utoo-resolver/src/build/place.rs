@@ -170,6 +170,7 @@ impl Builder<'_> {
             return Ok(());
         }
         let placed = self.copy_of(placement.dep);
+        self.tree.load_edges_ahead(placed);
         match self.tree.child(target, self.tree.node(placed).name) {
             Some(old) => self.replace_old(old, placed, target, outcome),
             None => self.tree.attach(placed, target),

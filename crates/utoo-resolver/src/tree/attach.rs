@@ -142,6 +142,7 @@ impl Tree {
         node.depth = depth;
         node.root = root;
         self.index(child);
+        self.know_edges(child);
         self.link_target(child);
         // Those who find it bring it into the scopes of their overrides before it looks around.
         self.recheck(parent, name);
@@ -153,6 +154,18 @@ impl Tree {
             self.arrived += 1;
             self.nodes[node.0 as usize].arrival = self.arrived;
             self.nodes_by_name.entry(self.nodes[node.0 as usize].name).or_default().push(node);
+        }
+    }
+
+    /// A node of the real tree that has edges already: these are found by their names from here on.
+    pub(super) fn know_edges(&mut self, node: NodeId) {
+        if !self.is_live(node) {
+            return;
+        }
+        for index in 0..self.node(node).edges_out.len() {
+            let edge = self.node(node).edges_out[index];
+            let key = self.interner.folded(self.edge(edge).name);
+            self.edges_by_name.entry(key).or_default().push(edge);
         }
     }
 
@@ -196,6 +209,7 @@ impl Tree {
         let siblings = &mut self.node_mut(parent).children;
         siblings.shift_insert(place.unwrap_or(siblings.len()), key, new);
         self.index(new);
+        self.know_edges(new);
         self.link_target(new);
         self.recheck(parent, name);
         self.load_child_edges(new);

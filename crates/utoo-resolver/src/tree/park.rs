@@ -66,11 +66,7 @@ impl Tree {
         for &node in &parked {
             self.node_mut(node).root = Some(root);
             self.index(node);
-            for index in 0..self.node(node).edges_out.len() {
-                let edge = self.node(node).edges_out[index];
-                let key = self.interner.folded(self.edge(edge).name);
-                self.edges_by_name.entry(key).or_default().push(edge);
-            }
+            self.know_edges(node);
         }
         self.reload_edges(&parked);
     }

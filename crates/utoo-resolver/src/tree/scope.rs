@@ -142,6 +142,15 @@ impl Tree {
         }
     }
 
+    /// A package that is about to be placed gets its edges before anybody finds it, under the scope that it was chosen in:
+    /// each dependent that finds it hands its scope on through them before the next one does. Scopes that meet are not the
+    /// same in every order, and a later one may not come to what the first has changed.
+    pub(crate) fn load_edges_ahead(&mut self, node: NodeId) {
+        if self.overrides.is_some() && !self.node(node).is_link() {
+            self.load_edges(node);
+        }
+    }
+
     /// What lies in the `node_modules` of a node that is replaced is another's from here on: its own edges find what is
     /// further up, which comes into the scope of their rules.
     pub(super) fn step_down(&mut self, old: NodeId) {
