@@ -139,9 +139,10 @@ pub(crate) fn load<'o>(
     Ok((builder, locked))
 }
 
-/// Refuses workspaces of one name, and overrides that contradict the project's own dependencies.
-/// [`Resolver::new`](crate::Resolver::new) does too, of what it is given; npm holds package.json to it as it is before a
-/// command changes it, and before it looks for what the command adds.
+/// Refuses workspaces of one name, and overrides that contradict the project's own dependencies or cannot be applied to one
+/// of them. [`Resolver::new`](crate::Resolver::new) does too, of what it is given; npm holds package.json to it as it is
+/// before a command changes it, and before it looks for what the command adds: a dependency with such an override cannot
+/// even be uninstalled.
 ///
 /// # Errors
 /// [`ResolveError::OverrideConflict`], [`ResolveError::BadOverride`] where they cannot be read, and before these
@@ -157,7 +158,9 @@ pub fn check_project(project: &Project, peers: Peers) -> Result<(), ResolveError
 
 /// An override may say of a direct dependency only what package.json says of it anyway.
 pub(crate) fn refuse_conflicting_overrides(tree: &Tree) -> Result<(), ResolveError> {
+    tree.check_overrides()?;
     for &id in tree.node(tree.root()).edges_out.values() {
+        tree.check_edges(|edge| edge == id)?;
         let edge = tree.edge(id);
         let (wanted, declared) = (tree.interner.want_text(edge.want), tree.interner.want_text(edge.declared));
         if wanted != declared {

@@ -1,7 +1,7 @@
 //! npm's own faults: what it makes of a case is no answer that anybody should give.
 //!
 //! Found are: npm not ending; an error without a code, which is none of npm's refusals; and, where utoo does something
-//! else, an answer that says success and that npm itself does not stand by, of five kinds:
+//! else, an answer that says success and that npm itself does not stand by, of six kinds:
 //!
 //! * [`Fault::LeavesOut`]: `npm ls` calls what it made incomplete. Something in the lockfile that is neither `optional`
 //!   nor `extraneous` nor from a tarball requires a package, and at none of the places where Node.js looks for it is one.
@@ -14,6 +14,9 @@
 //!   removes a folder with such a link, the package that it leads to goes, too, whoever needs it
 //!   (`lock/link-to-above-goes`).
 //! * [`Fault::SavesNothing`]: package.json gets an alias of a package without a name, which no npm can read.
+//! * [`Fault::ForgetsProject`]: the lockfile is that of an empty project. With `--package-lock-only` npm goes on without a
+//!   package.json that it cannot use, such as one with an override for what is no range, where it fails otherwise
+//!   (`overrides/lock-only-bad-key`).
 //!
 //! Such a case is counted with its seed, never as one that agrees.
 
@@ -46,6 +49,8 @@ pub enum Fault {
     TakesAlong,
     /// It saved a spec that cannot be read.
     SavesNothing,
+    /// It ended with success, and the lockfile knows nothing of package.json.
+    ForgetsProject,
 }
 
 impl fmt::Display for Fault {
@@ -58,6 +63,7 @@ impl fmt::Display for Fault {
             Self::LinksToNothing => write!(f, "links to what is not there"),
             Self::TakesAlong => write!(f, "takes what a link leads to along with it"),
             Self::SavesNothing => write!(f, "saves {SAVED_NOTHING}…"),
+            Self::ForgetsProject => write!(f, "forgets what package.json says"),
         }
     }
 }
@@ -69,6 +75,9 @@ pub(super) fn fault_of(scenario: &Scenario, answer: &Answer) -> Option<Fault> {
         return Some(Fault::SavesNothing);
     }
     let lock = Lockfile::parse(answer.lock.as_deref()?, "package-lock.json").ok()?;
+    if forgets_project(scenario, &lock) {
+        return Some(Fault::ForgetsProject);
+    }
     if loses_workspace(scenario, &lock) {
         return Some(Fault::LosesWorkspace);
     }
@@ -131,6 +140,13 @@ fn takes_along(scenario: &Scenario, lock: &Lockfile) -> bool {
         };
         links(&before).any(is_gone)
     })
+}
+
+/// Whether the lockfile bears another name than package.json: the folder's, which npm takes where there is none.
+fn forgets_project(scenario: &Scenario, lock: &Lockfile) -> bool {
+    let manifest = scenario.package_json().ok().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let name = manifest.as_ref().and_then(|manifest| manifest.get("name")?.as_str());
+    name.is_some() && lock.name.as_deref() != name
 }
 
 /// Where each link is, and where it leads.

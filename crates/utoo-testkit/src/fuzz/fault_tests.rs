@@ -64,6 +64,23 @@ fn a_workspace_has_to_be_linked() {
 }
 
 #[test]
+fn the_project_keeps_its_name() {
+    let fault = |name: &str| {
+        let lock = json!({"name": name, "lockfileVersion": 3, "requires": true, "packages": {}}).to_string();
+        let answer = Answer {
+            outcome: Outcome::Done,
+            lock: Some(lock),
+            hidden: None,
+            disk: None,
+            files: BTreeMap::new(),
+        };
+        fault_of(&Scenario::parse("case", "-- package.json --\n{\"name\": \"root\"}\n"), &answer)
+    };
+    assert_eq!(fault("project"), Some(Fault::ForgetsProject));
+    assert_eq!(fault("root"), None);
+}
+
+#[test]
 fn what_a_link_leads_to_goes_with_it() {
     let lock =
         |packages: &Value| json!({"lockfileVersion": 3, "requires": true, "packages": packages}).to_string();
