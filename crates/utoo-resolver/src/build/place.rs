@@ -318,7 +318,9 @@ impl Builder<'_> {
         out
     }
 
-    /// Peer sets beside `old` that `placed` breaks and that can move deeper.
+    /// Peer sets beside `old` that `placed` breaks and that are taken away, to be placed anew: all that something brings in
+    /// other than the project or a workspace. npm means to ask whether they could go deeper, but asks it of the set's own
+    /// first node, and without a name, so that the answer is always that node.
     fn displaced_peer_sets(&mut self, old: NodeId, placed: NodeId, target: NodeId) -> Vec<NodeId> {
         let mut out = Vec::new();
         for id in self.tree.node(old).edges_in.clone() {
@@ -330,9 +332,7 @@ impl Builder<'_> {
             let entries: Vec<EdgeId> = self.tree.peer_entry_sets(edge.from).keys().copied().collect();
             for entry in entries {
                 let Some(node) = self.tree.edge(entry).to else { continue };
-                let from = self.tree.edge(entry).from;
-                let deepest = deepest_nesting_target(&self.tree, from, self.tree.node(node).name);
-                if deepest != target && !self.tree.is_mine(from) {
+                if node != target && !self.tree.is_mine(self.tree.edge(entry).from) {
                     let set = self.tree.gather_dep_set([node], |tree, id| {
                         tree.edge(id).to != Some(node) && !tree.edge(id).peer_conflicted
                     });
