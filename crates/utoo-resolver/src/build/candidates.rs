@@ -205,13 +205,15 @@ impl Builder<'_> {
     }
 
     fn missing(&mut self, job: ManifestJob) -> Result<Found, Stop> {
-        if !self.wants.contains(&job) {
-            if self.reach == Reach::Tried {
-                self.tried.insert(job.clone());
-            }
+        let is_new = !self.wants.contains(&job);
+        match self.reach {
+            // What was only tried before may have to be placed now.
+            Reach::Placed => _ = self.tried.remove(&job),
+            Reach::Tried if is_new => _ = self.tried.insert(job.clone()),
+            Reach::Tried => {}
+        }
+        if is_new {
             self.wants.push(job);
-        } else if self.reach == Reach::Placed {
-            self.tried.remove(&job);
         }
         Err(Stop::Missing)
     }
