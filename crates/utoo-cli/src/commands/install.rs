@@ -71,7 +71,7 @@ async fn install_all(context: &Context, mut inputs: Inputs) -> CliResult<Done> {
     let registry = UnifiedRegistry::from_config(&context.config)?;
     let targets = Targets::of(context, &inputs)?;
     let plain = matches!(&context.command, Command::Install { specs } if specs.is_empty());
-    inputs.check(context)?;
+    inputs.check(context, plain)?;
     let adds = !plain && matches!(context.command, Command::Install { .. });
     let before = adds.then(|| Arc::new(inputs.root.json.manifest().clone()));
     let edits = match &context.command {

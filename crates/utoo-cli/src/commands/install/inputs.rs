@@ -110,9 +110,9 @@ impl Inputs {
     }
 
     /// Refuses workspaces of one name, and overrides that contradict package.json as it is, whatever the command is about
-    /// to change in it.
-    pub(super) fn check(&self, context: &Context) -> CliResult<()> {
-        if self.root.json.manifest().overrides.is_none() && self.workspaces.is_empty() {
+    /// to change in it. Of a plain install, which asks for nothing before it resolves, the resolver looks at the names.
+    pub(super) fn check(&self, context: &Context, is_plain: bool) -> CliResult<()> {
+        if self.root.json.manifest().overrides.is_none() && (is_plain || self.workspaces.is_empty()) {
             return Ok(());
         }
         let project = self.to_project(context, None, (&[], Vec::new()))?;
