@@ -29,6 +29,10 @@
 //!
 //! * An override by a folder (`"a": "file:lib"`) is read from the project's root, where it is written. npm reads it
 //!   from each dependent, and links to nothing (`overrides/file-folder`, `overrides/file-folder-nested`).
+//! * An override that cannot be applied to a direct dependency is refused, and nothing is written. With
+//!   `--package-lock-only` npm goes on as if package.json were empty: it writes a lockfile without packages, and `npm uninstall`
+//!   takes all dependencies out of package.json (`overrides/lock-only-bad-key`, `overrides/lock-only-bad-key-range`,
+//!   `overrides/lock-only-bad-key-range-uninstall`).
 //! * When the dependency that an override refers to by `$name` is uninstalled, what no longer fits is replaced at once;
 //!   npm keeps it until its next install (`overrides/uninstall-referenced`).
 //! * Entries that npm marks `extraneous` in the first lockfile of a project, and prunes at its next install, are not
