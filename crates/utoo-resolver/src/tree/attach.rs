@@ -196,7 +196,7 @@ impl Tree {
         for &child in children.values() {
             self.node_mut(child).parent = Some(new);
         }
-        self.step_down(old);
+        self.step_down(old, &children);
         let key = self.interner.folded(name);
         let place = self.node(parent).children.get_index_of(&key);
         self.node_mut(parent).children.shift_remove(&key);

@@ -76,7 +76,7 @@ impl Tree {
         matches!(self.node(folder).kind, NodeKind::Folder { .. }) && self.node(folder).root.is_none()
     }
 
-    fn subtree(&self, top: NodeId) -> Vec<NodeId> {
+    pub(super) fn subtree(&self, top: NodeId) -> Vec<NodeId> {
         let mut nodes = vec![top];
         let mut next = 0;
         while next < nodes.len() {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{Edge, EdgeId, NodeId, Tree, WantId};
+use super::{Children, Edge, EdgeId, NodeId, Tree, WantId};
 use crate::overrides::{Fault, Overrides, RuleId};
 
 /// What an edge has to go by.
@@ -151,15 +151,25 @@ impl Tree {
         }
     }
 
-    /// What lies in the `node_modules` of a node that is replaced is another's from here on: its own edges find what is
-    /// further up, which comes into the scope of their rules.
-    pub(super) fn step_down(&mut self, old: NodeId) {
+    /// `children`, which lay in the `node_modules` of a node that is replaced, are another's from here on: its own edges
+    /// find what is further up, which comes into the scope of their rules. What lies in the children leaves it before its
+    /// other dependents do, and so while it still counts which scope these have.
+    pub(super) fn step_down(&mut self, old: NodeId, children: &Children) {
         if self.overrides.is_none() {
             return;
         }
         for index in 0..self.node(old).edges_out.len() {
             let edge = self.node(old).edges_out[index];
             self.look_again(edge);
+        }
+        let name = self.node(old).name;
+        for &child in children.values() {
+            for node in self.subtree(child) {
+                let edge = self.edge_out(node, name).filter(|&edge| self.edge(edge).to == Some(old));
+                if let Some(edge) = edge {
+                    self.reload(edge);
+                }
+            }
         }
     }
 
