@@ -43,15 +43,26 @@
 //!   tree along with the link's folder, even where the project requires it (`lock/link-to-above-goes`).
 //! * The project is none of its own workspaces: npm links it into its own `node_modules` (`workspaces/the-project-itself`).
 //! * Two packages whose peers push each other aside for ever end as ERESOLVE; npm does not end.
-//! * A lockfile with the marks of a merge is read from both sides (`lock/conflict-markers`).
+//! * A lockfile with the marks of a merge is read from both sides (`lock/conflict-markers`), also where npm starts from
+//!   nothing as what the sides share ends with a comma (`lock/conflict-two`).
 //! * Paths in the package.json of a tarball start where the tarball lies, in that of a packed folder in the folder. npm
-//!   looks for folders of the former as if the tarball were a folder (`tarballs/folder-in-tarball`), and for tarballs of
-//!   the latter beside the folder (`install-links/tarball-in-folder`).
+//!   looks for folders of the former as if the tarball were a folder (`tarballs/folder-in-tarball`,
+//!   `install-links/tarball-to-folder`), and for tarballs of the latter beside the folder
+//!   (`install-links/tarball-in-folder`, `install-links/tarball-of-folder`).
+//! * A path in the package.json of a package from a registry is refused (`tarballs/file-in-remote`); npm reads it from
+//!   wherever the package comes to lie.
+//! * Where git fails, npm's code is git's exit code; here it is a word that says what failed (`git/unknown-ref`,
+//!   `git/unknown-repository`, `git/hosted-github-auth`, `tarballs/file-bare`).
+//! * For an optional dependency that is asked for and not there, package.json gets the spec that was asked for; npm saves
+//!   one that nothing can read (`save/request-missing`, `save/request-no-tag-in`).
 //! * What the shrinkwrap of a package lists has to run on this platform as everything else has to. npm looks at platforms
 //!   before it reads shrinkwraps, and so installs what its next `npm ci` refuses (`has-shrinkwrap/platform-required`) or
-//!   what no platform of the project runs (`has-shrinkwrap/platform`).
+//!   what no platform of the project runs (`has-shrinkwrap/platform`, `has-shrinkwrap/platform-ci`,
+//!   `has-shrinkwrap/platform-again`).
 //! * Links that the shrinkwrap of a package lists, to folders inside of the package, are not made
 //!   (`has-shrinkwrap/link`).
+//! * Commands of a package are linked also where the shrinkwrap that lists it does not mention them
+//!   (`has-shrinkwrap/bins-unsaid`).
 //! * The project's `engines` are looked at also where it has `devEngines` (`engines/dev-and-engines`).
 //! * An `os`, `cpu` or `libc` that is neither a text nor a list demands nothing of what is required; npm ends with a TypeError
 //!   (`platform/os-object`). An optional package is left out for it by both.
@@ -66,7 +77,9 @@
 //!   the default for the second.
 //! * An optional dependency that cannot be had does not put a lockfile out of step (`ci/optional-unavailable`).
 //! * What a bundled package needs and its bundle lacks is in the tree at once; npm has it there from its next install on
-//!   (`bundled/needs-outside`). What is in a bundle for another platform is refused once a lockfile has it, by npm also where
+//!   (`bundled/needs-outside`). What a tarball holds in its `node_modules` and does not name as bundled is not there, nor
+//!   in the lockfile, and whoever is placed there replaces all of it (`bundled/unnamed-in-tarball`, `tarballs/stray-nested`,
+//!   `tarballs/stray-nested-ci`). What is in a bundle for another platform is refused once a lockfile has it, by npm also where
 //!   that is all that has changed (`bundled/platform-again`).
 //!
 //! Of linked trees (`--install-strategy=linked`), which the installer lays out from the hoisted one; keys, package-lock.json
