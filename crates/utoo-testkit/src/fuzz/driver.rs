@@ -29,6 +29,8 @@ const DEADLINE: Duration = Duration::from_secs(120);
 pub enum NpmRun {
     /// It ended as it should: with success, or with a code.
     Answered(Answer),
+    /// It ended with a code, and had by then lost the link of a workspace.
+    LostWorkspace(Answer),
     /// It ended with an error that has no code: one of its own faults.
     Crashed(String),
     /// It did not end.
@@ -60,7 +62,7 @@ impl NpmDriver {
     /// Runs a scenario of one command.
     pub fn answer(&mut self, scenario: &Scenario) -> Result<NpmRun, FuzzError> {
         let project = TestProject::from_scenario(scenario)?;
-        let mut answer = None;
+        let (mut answer, mut lost) = (None, false);
         for line in scenario.run_lines()? {
             match self.run(&project, &line)? {
                 Some(reply) => {
@@ -70,11 +72,13 @@ impl NpmDriver {
                     }
                     let outcome = code.map_or(Outcome::Done, |code| Outcome::Error { code: code.to_owned() });
                     answer = Some(project.answer(outcome, scenario.watched_files().into_keys()));
+                    lost = reply["lost"] == true;
                 }
                 None => return Ok(NpmRun::Hangs),
             }
         }
-        answer.map(NpmRun::Answered).ok_or(FuzzError::NoCommand)
+        let run = if lost { NpmRun::LostWorkspace } else { NpmRun::Answered };
+        answer.map(run).ok_or(FuzzError::NoCommand)
     }
 
     /// Nothing when npm did not end, and had to be.

@@ -1,7 +1,8 @@
 //! npm's own faults: what it makes of a case is no answer that anybody should give.
 //!
-//! Found are: npm not ending; an error without a code, which is none of npm's refusals; and, where utoo does something
-//! else, an answer that says success and that npm itself does not stand by, of six kinds:
+//! Found are: npm not ending; an error without a code, which is none of npm's refusals; a refusal when the link of a
+//! workspace had been lost, which utoo keeps; and, where utoo does something else, an answer that says success and that
+//! npm itself does not stand by, of six kinds:
 //!
 //! * [`Fault::LeavesOut`]: `npm ls` calls what it made incomplete. Something in the lockfile that is neither `optional`
 //!   nor `extraneous` nor from a tarball requires a package, and at none of the places where Node.js looks for it is one.
@@ -9,7 +10,7 @@
 //! * [`Fault::LosesWorkspace`]: the same of the project and a workspace of its. npm takes the workspace's link out of the
 //!   tree when a package asks for its name, to try it in that one's peer set, and does not always put it back.
 //! * [`Fault::LinksToNothing`]: a link leads to a folder in which no package.json is. npm reads an override by a folder from
-//!   each dependent, which has no such folder.
+//!   each dependent, which has no such folder. Or npm goes by another edge, and what stands there is no link at all.
 //! * [`Fault::TakesAlong`]: a link closes a loop of packages, which leads to the one in whose folder it lies. When npm
 //!   removes a folder with such a link, the package that it leads to goes, too, whoever needs it
 //!   (`lock/link-to-above-goes`).
@@ -41,7 +42,7 @@ pub enum Fault {
     Crashes(String),
     /// It ended with success, and what is required is not there.
     LeavesOut,
-    /// It ended with success, and a workspace is not linked.
+    /// A workspace is not linked, when it ended with success, or no more, when it refused.
     LosesWorkspace,
     /// It ended with success, and a link leads to no package.
     LinksToNothing,
@@ -81,7 +82,7 @@ pub(super) fn fault_of(scenario: &Scenario, answer: &Answer) -> Option<Fault> {
     if loses_workspace(scenario, &lock) {
         return Some(Fault::LosesWorkspace);
     }
-    if links_to_nothing(scenario, &lock) {
+    if links_to_nothing(scenario, &lock) || passes_folder_by(scenario, &lock) {
         return Some(Fault::LinksToNothing);
     }
     if takes_along(scenario, &lock) {
@@ -127,6 +128,27 @@ fn links_to_nothing(scenario: &Scenario, lock: &Lockfile) -> bool {
         !stands && !files.contains_key(format!("{target}/package.json").as_str())
     };
     links(lock).any(leads_nowhere)
+}
+
+/// Whether a package is not a link that an override replaces by a folder in all its versions and wherever it is.
+fn passes_folder_by(scenario: &Scenario, lock: &Lockfile) -> bool {
+    let manifest = scenario.package_json().ok().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let Some(manifest) = manifest else { return false };
+    let spec_of = |name: &str| {
+        let blocks = ["devDependencies", "optionalDependencies", "dependencies", "peerDependencies"];
+        blocks.into_iter().find_map(|block| manifest.get(block)?.get(name)?.as_str())
+    };
+    let names_folder = |spec: &str| spec.starts_with("file:") && !spec.ends_with(".tgz");
+    let is_folder = |spec: &str| match spec.strip_prefix('$') {
+        Some(name) => spec_of(name).is_some_and(names_folder),
+        None => names_folder(spec),
+    };
+    let overrides = manifest.get("overrides").and_then(Value::as_object);
+    overrides.into_iter().flatten().filter(|(_, to)| to.as_str().is_some_and(is_folder)).any(|(key, _)| {
+        let below = nested_location("", key.strip_suffix("@*").unwrap_or(key));
+        let stands = |at: &str| format!("/{at}").ends_with(&format!("/{below}"));
+        lock.packages.iter().any(|(at, entry)| !entry.link && stands(at))
+    })
 }
 
 /// Whether the lockfile had a link to a package above it, and the link is gone, and with it the package or its version.

@@ -50,6 +50,25 @@ fn what_may_be_missing_is_no_fault() {
 }
 
 #[test]
+fn an_override_by_a_folder_counts_for_all() {
+    let of = |key: &str, packages: &Value| {
+        let manifest = json!({"dependencies": {"lib": "file:lib"}, "overrides": {key: "$lib"}});
+        let text = format!("-- package.json --\n{manifest}\n-- run --\nutoo install\n");
+        let lock = json!({"lockfileVersion": 3, "requires": true, "packages": packages}).to_string();
+        let lock = Lockfile::parse(&lock, "package-lock.json").unwrap();
+        passes_folder_by(&Scenario::parse("case", &text), &lock)
+    };
+    let linked =
+        json!({"node_modules/d": {"resolved": "lib", "link": true}, "node_modules/ad": {"version": "1.0.0"}});
+    let below = json!({"node_modules/a": {}, "node_modules/a/node_modules/d": {"version": "1.0.0"}});
+    assert!(!of("d", &linked));
+    assert!(of("d", &below));
+    assert!(of("d@*", &below));
+    // What is of another version may stay.
+    assert!(!of("d@2", &below));
+}
+
+#[test]
 fn a_link_has_to_lead_somewhere() {
     let mut packages = with(&json!({"version": "1.0.0"}));
     packages["node_modules/b"] = json!({"resolved": "node_modules/a/local", "link": true});

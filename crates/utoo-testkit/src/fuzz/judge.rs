@@ -51,7 +51,7 @@ impl Judge {
         if let Some(first) = case.first(name) {
             // What goes wrong here is a case of its own; it comes up as one sooner or later.
             match self.driver.answer(&first)? {
-                NpmRun::Answered(answer) => lock = answer.lock,
+                NpmRun::Answered(answer) | NpmRun::LostWorkspace(answer) => lock = answer.lock,
                 NpmRun::Crashed(message) => return Ok(Judged::NpmFails(Fault::Crashes(message))),
                 NpmRun::Hangs => return Ok(Judged::NpmFails(Fault::Hangs)),
             }
@@ -60,8 +60,9 @@ impl Judge {
     }
 
     fn compare(&mut self, scenario: Scenario) -> Result<Judged, FuzzError> {
-        let expected = match self.driver.answer(&scenario)? {
-            NpmRun::Answered(answer) => answer,
+        let (expected, lost) = match self.driver.answer(&scenario)? {
+            NpmRun::Answered(answer) => (answer, None),
+            NpmRun::LostWorkspace(answer) => (answer, Some(Fault::LosesWorkspace)),
             NpmRun::Crashed(message) => return Ok(Judged::NpmFails(Fault::Crashes(message))),
             NpmRun::Hangs => return Ok(Judged::NpmFails(Fault::Hangs)),
         };
@@ -79,7 +80,7 @@ impl Judge {
         };
         let mut found = compare(&expected, &actual);
         // Where both agree, nobody has to judge.
-        if let Some(fault) = fault_of(&scenario, &expected).filter(|_| !found.is_empty()) {
+        if let Some(fault) = lost.or_else(|| fault_of(&scenario, &expected)).filter(|_| !found.is_empty()) {
             return Ok(Judged::NpmFails(fault));
         }
         if !found.is_empty() && self.other == Oracle::Driver {
