@@ -89,23 +89,35 @@ impl Dir {
     ///
     /// `ENOENT`; `ENOTDIR` or `ELOOP` where a component is a file or a link; `EINVAL` for `..` and absolute names.
     pub fn open_dir(&self, name: impl AsRef<Path>) -> Result<Self> {
-        self.walk(name.as_ref(), |_, _| Ok(()))
+        let name = name.as_ref();
+        self.walk(name, |_, directory, component| self.enter(directory, component, name))
     }
 
-    /// Opens a directory below this one, and creates it and those above it where missing. Two system calls per
-    /// component.
+    /// Opens a directory below this one, and creates it and those above it where missing. Two system calls for the last
+    /// component, one for each above that is there, three for each that is not.
     ///
     /// # Errors
     ///
     /// As [`Dir::open_dir`], and what `mkdir` gives.
     pub fn ensure_dir(&self, name: impl AsRef<Path>) -> Result<Self> {
         let name = name.as_ref();
-        self.walk(name, |directory, component| {
+        let last = name.components().count().saturating_sub(1);
+        let create = |directory: BorrowedFd<'_>, component: &Path| {
             self.pass(Call::CreateDir, name)?;
             match mkdirat(directory, component, Mode::from(0o777)) {
                 Err(Errno::EXIST) => Ok(()),
                 made => made,
             }
+        };
+        self.walk(name, |at, directory, component| {
+            if at < last {
+                match self.enter(directory, component, name) {
+                    Err(Errno::NOENT) => {}
+                    opened => return opened,
+                }
+            }
+            create(directory, component)?;
+            self.enter(directory, component, name)
         })
     }
 
@@ -394,18 +406,25 @@ impl Dir {
         self.pass(Call::Lock, Path::new("")).and_then(|()| fs::flock(&self.fd, operation))
     }
 
-    fn walk(&self, name: &Path, before: impl Fn(BorrowedFd<'_>, &Path) -> Result<(), Errno>) -> Result<Self> {
+    /// Opens one component, on the way to `name`.
+    fn enter(&self, directory: BorrowedFd<'_>, component: &Path, name: &Path) -> Result<OwnedFd, Errno> {
+        self.pass(Call::OpenDir, name)?;
+        openat(directory, component, OPEN_DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
+    }
+
+    /// Goes down one component after the other, each by its number and in the directory that the last one gave.
+    fn walk(
+        &self,
+        name: &Path,
+        step: impl Fn(usize, BorrowedFd<'_>, &Path) -> Result<OwnedFd, Errno>,
+    ) -> Result<Self> {
         let mut current: Option<OwnedFd> = None;
-        for component in name.components() {
+        for (at, component) in name.components().enumerate() {
             let directory = current.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
             let Component::Normal(component) = component else {
                 return Err(self.error("open", name, Errno::INVAL));
             };
-            let component = Path::new(component);
-            let opened = before(directory, component).and_then(|()| {
-                self.pass(Call::OpenDir, name)?;
-                openat(directory, component, OPEN_DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
-            });
+            let opened = step(at, directory, Path::new(component));
             current = Some(opened.map_err(|error| self.error("open", name, error))?);
         }
         match current {

@@ -44,7 +44,11 @@ pub(crate) fn read(project: &Dir, tree: &Lockfile, is_linked: bool) -> Result<Di
     let in_store = look::list_store(project, tree, &mut disk)?;
     let mut look = Look { project, written, disk };
     for parent in &parents {
-        if store_folder(parent).is_none_or(|folder| in_store.contains(folder)) {
+        let stands = match store_folder(parent) {
+            Some(folder) => in_store.contains(folder),
+            None => !look.is_missing(parent, &parents),
+        };
+        if stands {
             look.at_parent(parent)?;
         }
     }
@@ -93,6 +97,13 @@ impl Look<'_> {
             self.disk.found.insert(location, Found::Folder);
         }
         Ok(())
+    }
+
+    /// Whether the `node_modules` that the package at `parent` would be in was listed, and it was not there. What is above
+    /// comes before what is below.
+    fn is_missing(&self, parent: &str, parents: &BTreeSet<Arc<str>>) -> bool {
+        let listed = parent_location(parent).is_some_and(|above| parents.contains(above));
+        is_in_modules(parent) && listed && !self.disk.found.contains_key(parent)
     }
 
     /// Lists the `node_modules` of the package or folder at `parent`.

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use tracing::{Instrument as _, debug_span};
 use utoo_types::Integrity;
 
-use crate::door::Door;
+use crate::arrivals::Arrivals;
 use crate::events::{EventSink, InstallEvent};
 use crate::source::{PackageRequest, TarballRequest, TarballSource};
 use crate::store::{Store, StoreKey, StoredPackage};
@@ -65,8 +65,7 @@ struct Inner<S> {
     bytes: AtomicU64,
     events: EventSink,
     tasks: Mutex<FxHashMap<TaskKey, Task>>,
-    /// Inside are packages that are being unpacked.
-    door: Door,
+    arrivals: Arc<Arrivals>,
 }
 
 /// What makes two requests one: the content where it is known, else the place and what is demanded of it.
@@ -106,7 +105,7 @@ impl<S> Downloads<S> {
     /// Waits for what is being unpacked, lets nothing more in, and takes this process's folder out of the store: after an
     /// error, downloads are still under way when the process ends.
     pub(crate) fn close(&self) {
-        self.shared.door.close();
+        self.shared.arrivals.close();
         self.shared.store.end_session();
     }
 }
@@ -116,7 +115,7 @@ impl<S: TarballSource> Downloads<S> {
         let slots = Semaphore::new(limits.downloads.max(1));
         let (held, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
         let released = Notify::new();
-        let (tasks, door) = (Mutex::default(), Door::default());
+        let (tasks, arrivals) = (Mutex::default(), Arc::new(Arrivals::new(store.clone())));
         Self {
             shared: Arc::new(Inner {
                 source,
@@ -128,7 +127,7 @@ impl<S: TarballSource> Downloads<S> {
                 bytes,
                 events,
                 tasks,
-                door,
+                arrivals,
             }),
         }
     }
@@ -194,22 +193,12 @@ impl<S: TarballSource> Inner<S> {
         }
         let body = self.fetch(&request).await?;
         let length = body.len() as u64;
-        let (inner, wanted) = (self.clone(), request.clone());
-        let unpack =
-            move || debug_span!("unpack", name = %wanted.name).in_scope(|| inner.unpack(&wanted, &body));
-        let stored = on_rayon(&request, unpack).await;
+        let stored = self.arrivals.unpack(&request, body).await;
         self.held.fetch_sub(length, Ordering::AcqRel);
         self.released.notify_one();
-        let stored = stored??;
+        let stored = stored?;
         (self.events)(InstallEvent::Downloaded { package: request.label().into(), bytes: length });
         Ok(Obtained { stored, downloaded: Some(length) })
-    }
-
-    fn unpack(&self, request: &PackageRequest, body: &[u8]) -> Result<StoredPackage> {
-        let Some(_inside) = self.door.enter() else {
-            return Err(InstallError::Cancelled { package: request.label() });
-        };
-        self.store.insert(request, body)
     }
 
     /// Fetches a body, which counts as held from then on.

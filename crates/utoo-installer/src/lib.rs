@@ -27,6 +27,7 @@
 
 mod ahead;
 mod archive;
+mod arrivals;
 mod bins;
 mod disk;
 mod door;

@@ -253,7 +253,10 @@ impl Publisher<'_> {
             self.parents.clear();
         }
         if !self.parents.contains_key(whole) {
-            let opened = site.folder.ensure_dir(split(location).0)?;
+            let opened = match split(location).0.strip_prefix("node_modules/") {
+                Some(below) => site.modules.ensure_dir(below)?,
+                None => site.folder.ensure_dir(split(location).0)?,
+            };
             self.parents.insert(whole.to_owned(), opened);
         }
         // Inserted just above.

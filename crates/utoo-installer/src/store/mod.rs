@@ -143,8 +143,18 @@ impl Store {
     /// `EINTEGRITY` where the bytes are others, before anything is unpacked; [`crate::TarballProblem`]s; what writing gives. In
     /// all of these cases the store is as it was.
     pub fn insert(&self, request: &PackageRequest, tarball: &[u8]) -> Result<StoredPackage> {
-        let integrity = verify_integrity(request, tarball)?;
-        let key = StoreKey::of(request).unwrap_or_else(|| StoreKey::of_integrity(&integrity));
+        let integrity = verify_one(request, tarball, Integrity::of(Algorithm::Sha512, tarball))?;
+        self.unpack(request, &integrity, tarball)
+    }
+
+    /// [`Store::insert`] of a tarball that was verified: its sha512 is `integrity`.
+    pub(crate) fn unpack(
+        &self,
+        request: &PackageRequest,
+        integrity: &Integrity,
+        tarball: &[u8],
+    ) -> Result<StoredPackage> {
+        let key = StoreKey::of(request).unwrap_or_else(|| StoreKey::of_integrity(integrity));
         if request.integrity.is_none()
             && let Some(there) = self.lookup(&key)
         {
@@ -155,8 +165,8 @@ impl Store {
         let stored = match inflater.inflate(tarball) {
             Some(archive) => Contents::read(archive)
                 .map_err(bad)
-                .and_then(|contents| self.add(&key, &|staged| contents.write(staged, &integrity))),
-            None => self.add(&key, &|staged| write::inflate_into(staged, &integrity, tarball, &bad)),
+                .and_then(|contents| self.add(&key, &|staged| contents.write(staged, integrity))),
+            None => self.add(&key, &|staged| write::inflate_into(staged, integrity, tarball, &bad)),
         };
         self.shared.inflaters.lock().unwrap_or_else(PoisonError::into_inner).push(inflater);
         stored
@@ -227,19 +237,26 @@ impl Store {
     }
 }
 
-/// Checks the whole tarball and gives its sha512, which locks are filled with.
-fn verify_integrity(request: &PackageRequest, tarball: &[u8]) -> Result<Integrity> {
-    let Some(wanted) = &request.integrity else { return Ok(Integrity::of(Algorithm::Sha512, tarball)) };
-    let mut checker = utoo_types::Checker::new(wanted);
-    checker.update(tarball);
-    let verified = checker.finish().map_err(|mismatch| InstallError::Integrity {
+/// Checks whole tarballs and gives the sha512 of each, which locks are filled with.
+pub(crate) fn verify(tarballs: &[(&PackageRequest, &[u8])]) -> Vec<Result<Integrity>> {
+    let bodies: Vec<&[u8]> = tarballs.iter().map(|(_, body)| *body).collect();
+    let digests = Integrity::sha512_of_each(&bodies).into_iter();
+    tarballs.iter().zip(digests).map(|((request, body), digest)| verify_one(request, body, digest)).collect()
+}
+
+fn verify_one(request: &PackageRequest, tarball: &[u8], sha512: Integrity) -> Result<Integrity> {
+    let Some(wanted) = &request.integrity else { return Ok(sha512) };
+    let actual = match wanted.strongest().0 {
+        Algorithm::Sha512 => sha512.clone(),
+        weaker => Integrity::of(weaker, tarball),
+    };
+    if wanted.matches(&actual) {
+        return Ok(sha512);
+    }
+    Err(InstallError::Integrity {
         package: request.label(),
         resolved: request.resolved.clone(),
-        wanted: mismatch.wanted.to_string(),
-        actual: mismatch.actual.to_string(),
-    })?;
-    match verified.strongest().0 {
-        Algorithm::Sha512 => Ok(verified),
-        _ => Ok(Integrity::of(Algorithm::Sha512, tarball)),
-    }
+        wanted: wanted.to_string(),
+        actual: actual.to_string(),
+    })
 }
