@@ -36,7 +36,8 @@
 //! * When the dependency that an override refers to by `$name` is uninstalled, what no longer fits is replaced at once;
 //!   npm keeps it until its next install (`overrides/uninstall-referenced`).
 //! * Entries that npm marks `extraneous` in the first lockfile of a project, and prunes at its next install, are not
-//!   written at all (`peers/optional-conflict-deep`).
+//!   written at all (`peers/optional-conflict-deep`), nor are links of that kind, which npm does not mark
+//!   (`peers/optional-closes-loop`).
 //! * A workspace stays linked whatever peer sets it was tried in; npm takes its link out of the tree for that, and does
 //!   not always put it back (`workspaces/peer-loses-link`).
 //! * A package stays when a link to it from further down goes, such as closes a loop of packages; npm takes it out of the

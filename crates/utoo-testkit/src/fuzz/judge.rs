@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+use utoo_lockfile::{name_of_location, parent_location};
 
 use super::case::FuzzCase;
 use super::driver::{NpmDriver, NpmRun};
@@ -106,11 +107,38 @@ fn without_extraneous(mut answer: Answer) -> Answer {
     answer.lock = answer.lock.map(|text| {
         let Ok(mut lock) = serde_json::from_str::<Value>(&text) else { return text };
         if let Some(packages) = lock.get_mut("packages").and_then(Value::as_object_mut) {
-            let gone = |(at, entry): (&String, &Value)| entry.get("extraneous").map(|_| format!("{at}/"));
-            let gone: Vec<String> = packages.iter().filter_map(gone).collect();
+            let is_gone = |(at, entry): &(&String, &Value)| {
+                entry.get("extraneous").is_some() || is_for_guests(packages, at, entry)
+            };
+            let gone: Vec<String> = packages.iter().filter(is_gone).map(|(at, _)| format!("{at}/")).collect();
             packages.retain(|at, _| !gone.iter().any(|gone| format!("{at}/").starts_with(gone)));
         }
         serde_json::to_string_pretty(&lock).map_or(text, |text| format!("{text}\n"))
     });
     answer
 }
+
+/// Whether the entry is a link that closes a loop of packages for nobody but optional peers: npm writes no marks of links
+/// (`peers/optional-closes-loop`).
+fn is_for_guests(packages: &Map<String, Value>, at: &str, entry: &Value) -> bool {
+    let closes_loop = entry["link"] == true && entry["resolved"].as_str().is_some_and(is_in_modules);
+    let Some(above) = parent_location(at).filter(|_| closes_loop) else { return false };
+    let name = name_of_location(at);
+    let wants = |entry: &Value| {
+        let optional = entry["peerDependenciesMeta"][name]["optional"] == true;
+        let blocks = ["dependencies", "devDependencies", "optionalDependencies"];
+        blocks.iter().any(|block| entry[*block].get(name).is_some())
+            || (!optional && entry["peerDependencies"].get(name).is_some())
+    };
+    let is_below =
+        |at: &str| at.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    !packages.iter().any(|(at, entry)| is_below(at) && wants(entry))
+}
+
+fn is_in_modules(location: &str) -> bool {
+    parent_location(location).is_some()
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;
