@@ -33,8 +33,9 @@
 //!   `--package-lock-only` npm goes on as if package.json were empty: it writes a lockfile without packages, and `npm uninstall`
 //!   takes all dependencies out of package.json (`overrides/lock-only-bad-key`, `overrides/lock-only-bad-key-range`,
 //!   `overrides/lock-only-bad-key-range-uninstall`).
-//! * When the dependency that an override refers to by `$name` is uninstalled, what no longer fits is replaced at once;
-//!   npm keeps it until its next install (`overrides/uninstall-referenced`).
+//! * When the dependency that an override refers to by `$name` is uninstalled, or installed in another range, what no longer
+//!   fits is replaced at once; npm keeps it until its next install (`overrides/uninstall-referenced`,
+//!   `overrides/install-referenced`).
 //! * Entries that npm marks `extraneous` in the first lockfile of a project, and prunes at its next install, are not
 //!   written at all (`peers/optional-conflict-deep`), nor are links of that kind, which npm does not mark
 //!   (`peers/optional-closes-loop`).

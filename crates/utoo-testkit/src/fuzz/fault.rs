@@ -2,7 +2,7 @@
 //!
 //! Found are: npm not ending; an error without a code, which is none of npm's refusals; a refusal when the link of a
 //! workspace had been lost, which utoo keeps; and, where utoo does something else, an answer that says success and that
-//! npm itself does not stand by, of six kinds:
+//! npm itself does not stand by, of seven kinds:
 //!
 //! * [`Fault::LeavesOut`]: `npm ls` calls what it made incomplete. Something in the lockfile that is neither `optional`
 //!   nor `extraneous` nor from a tarball requires a package, and at none of the places where Node.js looks for it is one.
@@ -11,6 +11,8 @@
 //!   tree when a package asks for its name, to try it in that one's peer set, and does not always put it back.
 //! * [`Fault::LinksToNothing`]: a link leads to a folder in which no package.json is. npm reads an override by a folder from
 //!   each dependent, which has no such folder. Or npm goes by another edge, and what stands there is no link at all.
+//! * [`Fault::KeepsReferenced`]: an override goes by what package.json asks for by another name (`$name`), the command
+//!   changes that, and what does not fit any more stays until the next install (`overrides/install-referenced`).
 //! * [`Fault::TakesAlong`]: a link closes a loop of packages, which leads to the one in whose folder it lies. When npm
 //!   removes a folder with such a link, the package that it leads to goes, too, whoever needs it
 //!   (`lock/link-to-above-goes`).
@@ -25,7 +27,7 @@ use std::fmt;
 
 use serde_json::Value;
 use utoo_lockfile::{Entry, Lockfile, ancestors, nested_location};
-use utoo_types::PackageName;
+use utoo_types::{PackageName, Range, Version};
 
 use crate::answer::Answer;
 use crate::scenario::Scenario;
@@ -46,6 +48,8 @@ pub enum Fault {
     LosesWorkspace,
     /// It ended with success, and a link leads to no package.
     LinksToNothing,
+    /// It ended with success, and something is there that an override excludes by now.
+    KeepsReferenced,
     /// It ended with success, and a package went with a link to it, whoever needs it.
     TakesAlong,
     /// It saved a spec that cannot be read.
@@ -62,6 +66,7 @@ impl fmt::Display for Fault {
             Self::LeavesOut => write!(f, "leaves out what is required"),
             Self::LosesWorkspace => write!(f, "loses a workspace"),
             Self::LinksToNothing => write!(f, "links to what is not there"),
+            Self::KeepsReferenced => write!(f, "keeps what an override excludes by now"),
             Self::TakesAlong => write!(f, "takes what a link leads to along with it"),
             Self::SavesNothing => write!(f, "saves {SAVED_NOTHING}…"),
             Self::ForgetsProject => write!(f, "forgets what package.json says"),
@@ -84,6 +89,9 @@ pub(super) fn fault_of(scenario: &Scenario, answer: &Answer) -> Option<Fault> {
     }
     if links_to_nothing(scenario, &lock) || passes_folder_by(scenario, &lock) {
         return Some(Fault::LinksToNothing);
+    }
+    if keeps_referenced(scenario, answer, &lock) {
+        return Some(Fault::KeepsReferenced);
     }
     if takes_along(scenario, &lock) {
         return Some(Fault::TakesAlong);
@@ -132,23 +140,57 @@ fn links_to_nothing(scenario: &Scenario, lock: &Lockfile) -> bool {
 
 /// Whether a package is not a link that an override replaces by a folder in all its versions and wherever it is.
 fn passes_folder_by(scenario: &Scenario, lock: &Lockfile) -> bool {
-    let manifest = scenario.package_json().ok().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let Some(manifest) = manifest else { return false };
-    let spec_of = |name: &str| {
-        let blocks = ["devDependencies", "optionalDependencies", "dependencies", "peerDependencies"];
-        blocks.into_iter().find_map(|block| manifest.get(block)?.get(name)?.as_str())
-    };
+    let Some(manifest) = manifest_before(scenario) else { return false };
     let names_folder = |spec: &str| spec.starts_with("file:") && !spec.ends_with(".tgz");
     let is_folder = |spec: &str| match spec.strip_prefix('$') {
-        Some(name) => spec_of(name).is_some_and(names_folder),
+        Some(name) => spec_of(&manifest, name).is_some_and(names_folder),
         None => names_folder(spec),
     };
-    let overrides = manifest.get("overrides").and_then(Value::as_object);
-    overrides.into_iter().flatten().filter(|(_, to)| to.as_str().is_some_and(is_folder)).any(|(key, _)| {
-        let below = nested_location("", key.strip_suffix("@*").unwrap_or(key));
-        let stands = |at: &str| format!("/{at}").ends_with(&format!("/{below}"));
-        lock.packages.iter().any(|(at, entry)| !entry.link && stands(at))
+    let rules = overrides(&manifest).filter(|(_, spec)| is_folder(spec));
+    rules
+        .map(|(key, _)| key.strip_suffix("@*").unwrap_or(key))
+        .any(|name| named(lock, name).any(|entry| !entry.link))
+}
+
+/// Whether a package is there that an override by reference excludes since the command has changed what it refers to.
+fn keeps_referenced(scenario: &Scenario, answer: &Answer, lock: &Lockfile) -> bool {
+    let Some(before) = manifest_before(scenario) else { return false };
+    let after = answer.files.get("package.json").and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let Some(after) = after else { return false };
+    overrides(&before).any(|(key, to)| {
+        let Some(name) = to.strip_prefix('$') else { return false };
+        let Some(spec) = spec_of(&after, name).filter(|spec| spec_of(&before, name) != Some(*spec)) else {
+            return false;
+        };
+        let Ok(range) = Range::parse(spec) else { return false };
+        let fits = |entry: &Entry| {
+            let version = entry.version.as_deref().and_then(|version| Version::parse(version).ok());
+            version.is_none_or(|version| range.satisfies(&version))
+        };
+        named(lock, key).any(|entry| !fits(entry))
     })
+}
+
+fn manifest_before(scenario: &Scenario) -> Option<Value> {
+    scenario.package_json().ok().and_then(|text| serde_json::from_str(text).ok())
+}
+
+/// What package.json asks for by this name.
+fn spec_of<'m>(manifest: &'m Value, name: &str) -> Option<&'m str> {
+    let blocks = ["devDependencies", "optionalDependencies", "dependencies", "peerDependencies"];
+    blocks.into_iter().find_map(|block| manifest.get(block)?.get(name)?.as_str())
+}
+
+/// The overrides that hold everywhere.
+fn overrides(manifest: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let overrides = manifest.get("overrides").and_then(Value::as_object);
+    overrides.into_iter().flatten().filter_map(|(key, to)| Some((key.as_str(), to.as_str()?)))
+}
+
+/// The entries of this name, wherever they are.
+fn named<'l>(lock: &'l Lockfile, name: &str) -> impl Iterator<Item = &'l Entry> {
+    let below = format!("/{}", nested_location("", name));
+    lock.packages.iter().filter(move |(at, _)| format!("/{at}").ends_with(&below)).map(|(_, entry)| entry)
 }
 
 /// Whether the lockfile had a link to a package above it, and the link is gone, and with it the package or its version.
@@ -166,7 +208,7 @@ fn takes_along(scenario: &Scenario, lock: &Lockfile) -> bool {
 
 /// Whether the lockfile bears another name than package.json: the folder's, which npm takes where there is none.
 fn forgets_project(scenario: &Scenario, lock: &Lockfile) -> bool {
-    let manifest = scenario.package_json().ok().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let manifest = manifest_before(scenario);
     let name = manifest.as_ref().and_then(|manifest| manifest.get("name")?.as_str());
     name.is_some() && lock.name.as_deref() != name
 }

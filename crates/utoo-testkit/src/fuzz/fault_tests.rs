@@ -69,6 +69,26 @@ fn an_override_by_a_folder_counts_for_all() {
 }
 
 #[test]
+fn what_an_override_refers_to_counts_at_once() {
+    let of = |key: &str, spec: &str| {
+        let before = json!({"dependencies": {"d": "latest"}, "overrides": {key: "$d"}});
+        let text = format!("-- package.json --\n{before}\n-- run --\nutoo install d@{spec}\n");
+        let after = json!({"dependencies": {"d": spec}, "overrides": {key: "$d"}}).to_string();
+        let packages = json!({"node_modules/a": {}, "node_modules/a/node_modules/g": {"version": "2.0.0"}});
+        let lock = json!({"lockfileVersion": 3, "requires": true, "packages": packages}).to_string();
+        let files = BTreeMap::from([("package.json".to_owned(), after)]);
+        let answer =
+            Answer { outcome: Outcome::Done, lock: Some(lock.clone()), hidden: None, disk: None, files };
+        let lock = Lockfile::parse(&lock, "package-lock.json").unwrap();
+        keeps_referenced(&Scenario::parse("case", &text), &answer, &lock)
+    };
+    assert!(of("g", "^1.0.0"));
+    assert!(!of("g", "^2.0.0"));
+    assert!(!of("g", "latest"));
+    assert!(!of("h", "^1.0.0"));
+}
+
+#[test]
 fn a_link_has_to_lead_somewhere() {
     let mut packages = with(&json!({"version": "1.0.0"}));
     packages["node_modules/b"] = json!({"resolved": "node_modules/a/local", "link": true});
