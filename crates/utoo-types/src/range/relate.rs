@@ -238,13 +238,13 @@ fn is_within(bounds: &Bounds<'_>, dom: &[Comparator]) -> bool {
     let lower_held = bounds.lower.is_none_or(|lower| {
         dom.iter().all(|c| match c.op {
             Op::Greater | Op::GreaterOrEqual => tighter(lower, c, Ordering::Greater),
-            _ => !lower.op.is_inclusive() || in_comparator(&lower.version, c),
+            _ => !lower.op.is_inclusive() || c.holds(&lower.version),
         })
     });
     let upper_held = bounds.upper.is_none_or(|upper| {
         dom.iter().all(|c| match c.op {
             Op::Less | Op::LessOrEqual => tighter(upper, c, Ordering::Less),
-            _ => !upper.op.is_inclusive() || in_comparator(&upper.version, c),
+            _ => !upper.op.is_inclusive() || c.holds(&upper.version),
         })
     });
     if !lower_held || !upper_held {
