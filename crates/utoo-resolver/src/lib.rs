@@ -53,6 +53,8 @@
 //!   (`install-links/tarball-in-folder`, `install-links/tarball-of-folder`).
 //! * A path in the package.json of a package from a registry is refused (`tarballs/file-in-remote`); npm reads it from
 //!   wherever the package comes to lie.
+//! * A folder of a git repository (`git+…#path:packages/a`) is refused by name. npm installs it, but its lockfile forgets the
+//!   folder, so that its next install takes another package (`git/path`).
 //! * Where git fails, npm's code is git's exit code; here it is a word that says what failed (`git/unknown-ref`,
 //!   `git/unknown-repository`, `git/hosted-github-auth`, `tarballs/file-bare`).
 //! * For an optional dependency that is asked for and not there, package.json gets the spec that was asked for; npm saves
@@ -98,8 +100,6 @@
 //!   lockfile (`linked/again`).
 //! * Without a package-lock.json, the next install resolves anew; npm reads its own list of the store as an ideal tree,
 //!   and empties the store (`linked/no-lock`).
-//!
-//! Not there so far, and refused by name: a folder of a git repository (`git/path`).
 //!
 //! ```
 //! use utoo_resolver::{ManifestCache, ManifestJob, ManifestJobDone, Project, ResolveOptions, Resolver, Step};
