@@ -177,22 +177,25 @@ fn report(options: &Options, managers: &[Installed], mut bench: Bench, folder: &
         workload: options.workload.name.clone(),
         rounds: options.rounds,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
-        file_system: file_system(&options.dir),
+        file_system: file_system(&options.dir).to_owned(),
         wan: options.wan,
         versions: managers.iter().map(|one| (one.manager, one.version.clone())).collect(),
         rows,
     }
 }
 
-/// The kind of a file system, as far as it matters here.
-fn file_system(dir: &Path) -> String {
-    const TMPFS: u64 = 0x0102_1994;
+/// The kind of a file system, as far as it matters here: [`TMPFS`], or a disk's.
+pub(super) fn file_system(dir: &Path) -> &'static str {
+    const MAGIC: u64 = 0x0102_1994;
     match rustix::fs::statfs(dir) {
         #[allow(clippy::unnecessary_cast, reason = "its type differs between platforms")]
-        Ok(found) if found.f_type as u64 == TMPFS => "tmpfs".to_owned(),
-        _ => "disk".to_owned(),
+        Ok(found) if found.f_type as u64 == MAGIC => TMPFS,
+        _ => "disk",
     }
 }
+
+/// A file system in memory.
+pub(super) const TMPFS: &str = "tmpfs";
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! One manager's own part of the disk: two homes, one project, and commands run in them.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +8,7 @@ use std::process::Command;
 use super::error::BenchError;
 use super::manager::{Installed, Manager, said};
 use super::phase::{Cache, Phase, Work};
+use super::run::{TMPFS, file_system};
 use super::sample::Sample;
 use super::sizes::Sizes;
 use super::workload::Workload;
@@ -20,6 +22,7 @@ const DEADLINE: u64 = 600;
 /// <root>/project/    always at the same path, as caches may go by it
 /// <root>/lock        the lockfile that the first install wrote
 /// <root>/log         what the last command said
+/// <root>/old-<n>/    on a disk, what was there before
 /// ```
 #[derive(Debug)]
 pub(crate) struct Sandbox<'a> {
@@ -28,6 +31,8 @@ pub(crate) struct Sandbox<'a> {
     workload: &'a Workload,
     registry: String,
     measure: PathBuf,
+    /// How much was put aside; `None` where it is removed.
+    aside: Option<Cell<usize>>,
 }
 
 impl<'a> Sandbox<'a> {
@@ -38,7 +43,9 @@ impl<'a> Sandbox<'a> {
         registry: String,
     ) -> Result<Self, BenchError> {
         let measure = std::env::current_exe().map_err(BenchError::at(dir))?.with_file_name("measure");
-        let sandbox = Self { root: dir.join(installed.manager.id()), installed, workload, registry, measure };
+        let aside = (file_system(dir) != TMPFS).then(Cell::default);
+        let root = dir.join(installed.manager.id());
+        let sandbox = Self { root, installed, workload, registry, measure, aside };
         fs::create_dir_all(sandbox.root.join("tmp")).map_err(BenchError::at(&sandbox.root))?;
         sandbox.reset_home(Cache::Warm)?;
         Ok(sandbox)
@@ -105,7 +112,7 @@ impl<'a> Sandbox<'a> {
 
     fn reset_home(&self, cache: Cache) -> Result<(), BenchError> {
         let home = self.home(cache);
-        remove(&home)?;
+        self.discard(&home)?;
         fs::create_dir_all(&home).map_err(BenchError::at(&home))?;
         let settings = format!("registry={}\nupdate-notifier=false\n", self.registry);
         write(&home.join(".npmrc"), settings.as_bytes())
@@ -113,7 +120,7 @@ impl<'a> Sandbox<'a> {
 
     fn reset_project(&self, with_lock: bool) -> Result<(), BenchError> {
         let project = self.project();
-        remove(&project)?;
+        self.discard(&project)?;
         fs::create_dir_all(&project).map_err(BenchError::at(&project))?;
         write(&project.join("package.json"), self.workload.package_json.as_bytes())?;
         for (path, text) in &self.workload.workspaces {
@@ -131,6 +138,22 @@ impl<'a> Sandbox<'a> {
             fs::copy(&lock, self.lock_file()).map_err(BenchError::at(&lock))?;
         }
         Ok(())
+    }
+
+    /// Takes a folder away: on a disk it is only put aside. ext4 gives no inode out again within minutes of its removal, and
+    /// whoever makes files then looks at all of those first: 24 s in the kernel for an install of one.
+    fn discard(&self, folder: &Path) -> Result<(), BenchError> {
+        let failed = BenchError::at(folder);
+        match (&self.aside, fs::symlink_metadata(folder)) {
+            (_, Err(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            (None, _) => {
+                utoo_fs::remove_dir_all(folder).map_err(|error| failed(std::io::Error::other(error)))
+            }
+            (Some(aside), _) => {
+                let number = aside.replace(aside.get() + 1);
+                utoo_fs::rename(folder, self.root.join(format!("old-{number}"))).map_err(failed)
+            }
+        }
     }
 
     /// Lets the disk finish what the preparation gave it to do.
@@ -157,14 +180,6 @@ impl<'a> Sandbox<'a> {
 
     fn lock_file(&self) -> PathBuf {
         self.project().join(self.installed.manager.lock_file())
-    }
-}
-
-fn remove(folder: &Path) -> Result<(), BenchError> {
-    match fs::symlink_metadata(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        _ => utoo_fs::remove_dir_all(folder)
-            .map_err(|error| BenchError::at(folder)(std::io::Error::other(error))),
     }
 }
 
