@@ -7,5 +7,23 @@
 //!
 //! Nothing depends on this crate, and nothing in it runs in a test of another.
 
+use std::fmt::Display;
+use std::io::Write as _;
+use std::process::ExitCode;
+
 pub mod corpus;
 pub mod phases;
+
+/// Prints what a program has found out, or why it could not, and gives its exit code.
+pub fn say(found: Result<String, impl Display>) -> ExitCode {
+    match found {
+        Ok(text) => {
+            let _ = writeln!(std::io::stdout(), "{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,17 +47,11 @@ struct Package {
 
 const STEPS: [&str; 3] = ["hash", "inflate and write", "link"];
 
+/// Tarballs that are hashed together.
+const TOGETHER: usize = 32;
+
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
-        Ok(text) => {
-            let _ = write!(std::io::stdout(), "{text}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    utoo_benches::say(run(&Cli::parse()))
 }
 
 fn run(cli: &Cli) -> Result<String, Box<dyn Error>> {
@@ -66,14 +59,12 @@ fn run(cli: &Cli) -> Result<String, Box<dyn Error>> {
     let mut rounds: Vec<[Duration; 3]> = Vec::new();
     for _ in 0..cli.rounds.max(1) {
         let root = tempfile::tempdir_in(&cli.dir)?;
+        let root = root.path();
+        let batches = packages.len().div_ceil(TOGETHER);
         rounds.push([
-            timed(|| each(cli.threads, packages.chunks(32), hash))?,
-            timed(|| {
-                each(cli.threads, packages.iter().enumerate(), |(at, package)| fill(root.path(), at, package))
-            })?,
-            timed(|| {
-                each(cli.threads, packages.iter().enumerate(), |(at, package)| link(root.path(), at, package))
-            })?,
+            timed(cli.threads, batches, |at| hash(packages.chunks(TOGETHER).nth(at).unwrap_or_default()))?,
+            timed(cli.threads, packages.len(), |at| fill(root, at, &packages[at]))?,
+            timed(cli.threads, packages.len(), |at| link(root, at, &packages[at]))?,
         ]);
     }
     let median = |of: &dyn Fn(&[Duration; 3]) -> Duration| {
@@ -95,38 +86,26 @@ fn run(cli: &Cli) -> Result<String, Box<dyn Error>> {
     for (at, step) in STEPS.iter().enumerate() {
         text.push_str(&format!("{:8.3} s  {step}\n", median(&|round| round[at])));
     }
-    text.push_str(&format!("{:8.3} s  in all\n", median(&|round| round.iter().sum())));
+    text.push_str(&format!("{:8.3} s  in all", median(&|round| round.iter().sum())));
     Ok(text)
 }
 
-fn timed(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
-    let started = Instant::now();
-    work()?;
-    Ok(started.elapsed())
-}
-
-/// Hands out the work to threads, one piece after the other.
-fn each<T: Send>(
+/// How long threads take for so many pieces of work, one after the other.
+fn timed(
     threads: usize,
-    work: impl Iterator<Item = T>,
-    done: impl Fn(T) -> rustix::io::Result<()> + Sync,
-) -> Result<(), Box<dyn Error>> {
-    let work: Vec<_> = work.map(|piece| std::sync::Mutex::new(Some(piece))).collect();
-    let next = AtomicUsize::new(0);
-    let take = || -> rustix::io::Result<()> {
-        while let Some(piece) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Some(piece) = piece.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
-                done(piece)?;
-            }
-        }
-        Ok(())
+    pieces: usize,
+    work: impl Fn(usize) -> rustix::io::Result<()> + Sync,
+) -> Result<Duration, Box<dyn Error>> {
+    let (started, next) = (Instant::now(), AtomicUsize::new(0));
+    let thread = || {
+        let mine = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        mine.take_while(|piece| *piece < pieces).try_for_each(&work)
     };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(take)).collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().map_err(|_| "a thread panicked")?.map_err(Into::into))
-    })
+    std::thread::scope(|scope| -> Result<(), Box<dyn Error>> {
+        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(thread)).collect();
+        threads.into_iter().try_for_each(|thread| Ok(thread.join().map_err(|_| "a thread panicked")??))
+    })?;
+    Ok(started.elapsed())
 }
 
 fn hash(packages: &[Package]) -> rustix::io::Result<()> {

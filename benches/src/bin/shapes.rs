@@ -21,16 +21,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    match record(&Cli::parse()) {
-        Ok(summary) => {
-            let _ = writeln!(std::io::stdout(), "{summary}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    utoo_benches::say(record(&Cli::parse()))
 }
 
 fn record(cli: &Cli) -> Result<String, Box<dyn Error>> {

@@ -64,6 +64,9 @@ impl Arrivals {
 
     fn take(self: Arc<Self>) {
         let arrivals = self.next();
+        if arrivals.is_empty() {
+            return;
+        }
         let verified = {
             let _span = debug_span!("verify", count = arrivals.len()).entered();
             let of_each: Vec<_> = arrivals.iter().map(|arrival| (&arrival.request, &*arrival.body)).collect();

@@ -7,8 +7,8 @@
 //! 2. **plan** (`select`, `disk`, `plan`): the tree, less what is omitted or does not run here, against what is on disk;
 //!    the middle of it is a pure function that gives a list of steps. Where the tree is to be a linked one, `linked` first
 //!    makes of it a tree of the places in `node_modules/.store`;
-//! 3. **make** (`archive`, `inflate`, `store`, `recipe`, `link`, `make`): verify, inflate, unpack into the content store,
-//!    and link from there into a staging folder inside `node_modules`; each package on its own, none waits for another
+//! 3. **make** (`arrivals`, `archive`, `inflate`, `store`, `recipe`, `link`, `make`): verify, several tarballs at a time,
+//!    inflate, unpack into the content store, and link from there into a staging folder inside `node_modules`; each package on its own, none waits for another
 //!    (`door`: but the end of an install waits for what is being unpacked). Where an optional package cannot be had, the
 //!    plan goes on without it and what is there only for it (`without`);
 //! 4. **publish** (`place`): each finished package is renamed to its place, what is in the way or not wanted is renamed

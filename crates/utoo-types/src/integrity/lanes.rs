@@ -30,13 +30,8 @@ impl Word {
     }
 
     #[inline(always)]
-    fn with(self, other: Self, operation: impl Fn(u64, u64) -> u64) -> Self {
-        Self(from_fn(|lane| operation(self.0[lane], other.0[lane])))
-    }
-
-    #[inline(always)]
     fn plus(self, other: Self) -> Self {
-        self.with(other, u64::wrapping_add)
+        Self(from_fn(|lane| self.0[lane].wrapping_add(other.0[lane])))
     }
 }
 
@@ -118,12 +113,7 @@ fn digests_in_lanes(messages: &[&[u8]]) -> Vec<Digest> {
     let mut lanes: [Option<Stream<'_>>; LANES] = from_fn(|_| waiting.next());
     let mut state = START.map(|word| Word([word; LANES]));
     let mut digests = vec![[0; 64]; messages.len()];
-    while lanes.iter().flatten().count() >= WORTHWHILE {
-        let Some(shortest) =
-            lanes.iter().flatten().map(|stream| stream.blocks).min_by_key(|blocks| blocks.len())
-        else {
-            break;
-        };
+    while let Some(shortest) = shortest_of(&lanes) {
         let steps = shortest.len();
         // An idle lane does what another does, to no end.
         let blocks =
@@ -148,6 +138,15 @@ fn digests_in_lanes(messages: &[&[u8]]) -> Vec<Digest> {
         digests[stream.message] = digest(&state);
     }
     digests
+}
+
+/// What the shortest of the lanes has next, while enough of them are busy.
+fn shortest_of<'a>(lanes: &[Option<Stream<'a>>; LANES]) -> Option<&'a [Block]> {
+    let busy = lanes.iter().flatten();
+    if busy.clone().count() < WORTHWHILE {
+        return None;
+    }
+    busy.map(|stream| stream.blocks).min_by_key(|blocks| blocks.len())
 }
 
 fn digest(state: &[u64; 8]) -> Digest {
