@@ -33,7 +33,7 @@ pub(crate) enum Strength {
     Sure,
     /// A peer dependency, for which a version of somebody else's may serve.
     Peer,
-    /// An optional peer, or a peer of one: only looked at.
+    /// An optional peer, or a peer of which another version is there, and their peers: only looked at.
     Tried,
 }
 

@@ -90,8 +90,8 @@ impl<'p> Resolver<'p> {
         self.builder.advance(cache)
     }
 
-    /// Whether a job that [`Resolver::advance`] asked for serves a look at an optional peer only, which will come into the
-    /// tree only if something else asks for it: not worth to ask ahead for its dependencies.
+    /// Whether a job that [`Resolver::advance`] asked for serves a look only, at an optional peer or at a peer of which another
+    /// version is there, which will hardly come into the tree: not worth to ask ahead for its dependencies.
     pub fn only_tries(&self, job: &ManifestJob) -> bool {
         self.builder.tried.contains(job)
     }

@@ -31,7 +31,10 @@ impl Builder<'_> {
             .iter()
             .map(|&edge| self.tree.edge(edge))
             .filter(|edge| !edge.peer_conflicted)
-            .map(|edge| (edge.name, edge.want, Reach::Placed))
+            .map(|edge| {
+                let has_another = edge.is_peer() && edge.to.is_some();
+                (edge.name, edge.want, if has_another { Reach::Tried } else { Reach::Placed })
+            })
             .collect();
         let mut missing = false;
         while let Some((name, want, reach)) = next.pop() {

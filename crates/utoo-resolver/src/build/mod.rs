@@ -48,8 +48,8 @@ pub enum Step {
 enum Reach {
     /// It, or another version of it, comes into the tree.
     Placed,
-    /// It is only tried out beside the package that names it as an optional peer, for what it would conflict with: its
-    /// peers matter, and its other dependencies do not.
+    /// It is only tried out beside the package that names it as a peer, for what it would conflict with, as that peer is
+    /// optional or another version stands where it would have to: its peers matter, and its other dependencies do not.
     Tried,
 }
 
@@ -139,7 +139,7 @@ pub(crate) struct Builder<'o> {
     /// Those that got one: of their entries in the lockfile nothing is kept.
     pub(crate) inflated: FxHashSet<NodeId>,
     wants: Vec<ManifestJob>,
-    /// Those of them to which nothing leads but optional peers.
+    /// Those of them to which nothing leads but peers that are only tried out.
     pub(crate) tried: FxHashSet<ManifestJob>,
     /// What the manifest that is looked for is wanted for.
     reach: Reach,
