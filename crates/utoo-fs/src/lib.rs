@@ -11,7 +11,7 @@
 //! - [`Dir`] (Unix) is an open directory: everything below it is named relative to its descriptor, so that linking
 //!   57,000 files walks no path twice and never goes through a symbolic link that someone planted on the way.
 //!
-//! Beside them [`publish_dir`] renames a finished directory into place and [`remove_dir_all`] removes a tree; for the rest
+//! Beside them [`Dir::publish`] renames a finished directory into place and [`remove_dir_all`] removes a tree; for the rest
 //! there are the single calls of `std::fs` that change the disk ([`rename`], [`create_dir`], …), since every one of them
 //! goes through one point (`faults.rs`), at which tests let it fail. Nothing of that point is in what is shipped.
 //!
@@ -31,6 +31,7 @@ mod faults;
 mod link;
 mod lock;
 mod plain;
+#[cfg(unix)]
 mod publish;
 mod remove;
 
@@ -49,7 +50,8 @@ pub use plain::{
     create_dir, create_dir_all, create_new, open, open_with, overwrite, read, read_dir, read_to_string,
     remove_dir, remove_file, rename, set_permissions, touch, write_all, write_all_at,
 };
-pub use publish::{Published, publish_dir};
+#[cfg(unix)]
+pub use publish::Published;
 pub use remove::remove_dir_all;
 
 /// What this crate's functions return.

@@ -1,11 +1,12 @@
 //! A finished directory appears at once, or not at all.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::{FsError, Result, plain, remove_dir_all};
+use crate::dir::{Dir, EntryKind};
+use crate::{FsError, Result};
 
-/// What [`publish_dir`] found.
+/// What [`Dir::publish`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// The directory is the one that was handed in.
@@ -14,61 +15,65 @@ pub enum Published {
     AlreadyThere,
 }
 
-/// Renames the finished directory `staged` to `target`, on one file system.
-///
-/// For content-addressed targets: where a non-empty directory is at `target`, another process was faster with the same
-/// content, and that one stays. A file or a symbolic link at `target` is removed first; it is never followed. The
-/// target's parent is created where missing.
-///
-/// # Errors
-///
-/// [`FsError::Io`] with `target`; `staged` stays where it is then, and is the caller's to remove.
-pub fn publish_dir(staged: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<Published> {
-    let (staged, target) = (staged.as_ref(), target.as_ref());
-    let first = match plain::rename(staged, target) {
-        Ok(()) => return Ok(Published::Moved),
-        Err(error) => error,
-    };
-    match first.kind() {
-        ErrorKind::NotFound => create_parent(target)?,
-        ErrorKind::NotADirectory
-        | ErrorKind::AlreadyExists
-        | ErrorKind::DirectoryNotEmpty
-        | ErrorKind::IsADirectory => {
-            if is_directory(target) {
-                return keep_existing(staged);
+impl Dir {
+    /// Renames the finished directory `staged` to `target` in `to`, on one file system. One system call, except where
+    /// something is missing or in the way.
+    ///
+    /// For content-addressed targets: where a non-empty directory is at `target`, another process was faster with the same
+    /// content, and that one stays. A file or a symbolic link at `target` is removed first; it is never followed. The
+    /// target's parent is created where missing.
+    ///
+    /// # Errors
+    ///
+    /// [`FsError::Io`] with `target`; `staged` stays where it is then, and is the caller's to remove.
+    pub fn publish(
+        &self,
+        staged: impl AsRef<Path>,
+        to: &Self,
+        target: impl AsRef<Path>,
+    ) -> Result<Published> {
+        let (staged, target) = (staged.as_ref(), target.as_ref());
+        let first = match self.rename(staged, to, target) {
+            Ok(()) => return Ok(Published::Moved),
+            Err(error) => error,
+        };
+        match first.kind() {
+            ErrorKind::NotFound => create_parent(to, target)?,
+            ErrorKind::NotADirectory
+            | ErrorKind::AlreadyExists
+            | ErrorKind::DirectoryNotEmpty
+            | ErrorKind::IsADirectory => {
+                if is_directory(to, target) {
+                    return self.keep_existing(staged);
+                }
+                to.remove_file(target)?;
             }
-            let removed = plain::remove_file(target);
-            removed.or_else(absent).map_err(|error| FsError::io("remove", target, error))?;
+            _ => return Err(first),
         }
-        _ => return Err(FsError::io("move into place", target, first)),
+        match self.rename(staged, to, target) {
+            Ok(()) => Ok(Published::Moved),
+            // Another process published between the two attempts.
+            Err(_) if is_directory(to, target) => self.keep_existing(staged),
+            Err(error) => Err(error),
+        }
     }
-    match plain::rename(staged, target) {
-        Ok(()) => Ok(Published::Moved),
-        // Another process published between the two attempts.
-        Err(_) if is_directory(target) => keep_existing(staged),
-        Err(error) => Err(FsError::io("move into place", target, error)),
+
+    fn keep_existing(&self, staged: &Path) -> Result<Published> {
+        self.remove_tree(staged)?;
+        Ok(Published::AlreadyThere)
     }
 }
 
-fn keep_existing(staged: &Path) -> Result<Published> {
-    remove_dir_all(staged)?;
-    Ok(Published::AlreadyThere)
+fn is_directory(to: &Dir, target: &Path) -> bool {
+    matches!(to.kind(target), Ok(Some(EntryKind::Directory)))
 }
 
-fn is_directory(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
-}
-
-fn create_parent(target: &Path) -> Result<()> {
-    let parent = target.parent().unwrap_or(Path::new(""));
-    plain::create_dir_all(parent).map_err(|error| FsError::io("create", parent, error))
-}
-
-fn absent(error: io::Error) -> io::Result<()> {
-    if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
+fn create_parent(to: &Dir, target: &Path) -> Result<(), FsError> {
+    match target.parent() {
+        Some(parent) if parent != Path::new("") => to.ensure_dir(parent).map(drop),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
-#[cfg(unix)]
 mod tests;

@@ -113,6 +113,8 @@ struct Names {
     /// By number.
     executable: Vec<bool>,
     directories: FxHashSet<String>,
+    /// One of `directories`: that of the last file, and of the next one most likely.
+    last_directory: String,
     npmignores: FxHashSet<String>,
 }
 
@@ -162,20 +164,20 @@ impl Names {
 
     /// Notes the folders above a file; false where one of them is a file already.
     fn claim_directories(&mut self, path: &str) -> bool {
-        let parents = || path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
-        for parent in parents() {
-            if self.directories.contains(parent) {
-                break;
-            }
-            if self.by_path.contains_key(parent) {
-                return false;
-            }
+        let Some((parent, _)) = path.rsplit_once('/') else { return true };
+        if parent == self.last_directory {
+            return true;
         }
-        for parent in parents() {
-            if !self.directories.insert(parent.to_owned()) {
-                break;
-            }
+        let fresh = || {
+            let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
+            parents.take_while(|parent| !self.directories.contains(*parent))
+        };
+        if fresh().any(|parent| self.by_path.contains_key(parent)) {
+            return false;
         }
+        let fresh: Vec<String> = fresh().map(str::to_owned).collect();
+        self.directories.extend(fresh);
+        parent.clone_into(&mut self.last_directory);
         true
     }
 }
@@ -199,7 +201,11 @@ fn package_path(name: &str) -> Result<Option<String>, TarballProblem> {
 
 /// A name without its components `.`, which few names have.
 fn without_dots(name: &str) -> Cow<'_, str> {
-    if !name.split('/').any(|component| component == ".") {
+    let bytes = name.as_bytes();
+    let is_edge = |at: Option<&u8>| at.is_none_or(|byte| *byte == b'/');
+    let is_component =
+        |at: usize| is_edge(at.checked_sub(1).map(|before| &bytes[before])) && is_edge(bytes.get(at + 1));
+    if !memchr::memchr_iter(b'.', bytes).any(is_component) {
         return Cow::Borrowed(name);
     }
     Cow::Owned(name.split('/').filter(|component| *component != ".").collect::<Vec<_>>().join("/"))

@@ -275,7 +275,7 @@ impl Integrity {
         lanes::digests(messages).into_iter().map(|digest| Self { hashes: smallvec![hash(digest)] }).collect()
     }
 
-    /// How many messages [`Integrity::sha512_of_each`] hashes at a time on this processor: 1 or 8.
+    /// How many messages [`Integrity::sha512_of_each`] hashes at a time on this processor: 1, 4 or 8.
     pub fn sha512_lanes() -> usize {
         lanes::lanes()
     }

@@ -10,6 +10,15 @@ fn staged(root: &Path, content: &str) -> std::path::PathBuf {
     staged
 }
 
+/// By their paths, both below the folder that holds `staged`.
+fn publish_dir(staged: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<Published> {
+    let (staged, target) = (staged.as_ref(), target.as_ref());
+    let root = staged.parent().unwrap();
+    let root = Dir::open(root).unwrap();
+    let target = target.strip_prefix(root.path()).unwrap();
+    root.publish(staged.file_name().unwrap(), &root, target)
+}
+
 #[test]
 fn a_directory_moves_into_place_and_its_parents_are_made() {
     let root = tempfile::tempdir().unwrap();

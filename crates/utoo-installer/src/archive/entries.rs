@@ -67,7 +67,7 @@ impl<I: Input> Entries<I> {
             self.seen_zero = false;
             let Some(header) = Header::read(block) else { continue };
             self.seen_header = true;
-            if let Some(entry) = self.consume(&header)? {
+            if let Some(entry) = self.consume(header)? {
                 return Ok(Some(entry));
             }
         }
@@ -75,7 +75,7 @@ impl<I: Input> Entries<I> {
     }
 
     /// The entry of a header, or `None` for a meta entry and for what is none.
-    fn consume(&mut self, header: &Header) -> Result<Option<Entry<I::Body>>, TarballProblem> {
+    fn consume(&mut self, header: Header) -> Result<Option<Entry<I::Body>>, TarballProblem> {
         // An entry that a meta header may describe; the others have but what stands in their own header.
         let described = matches!(header.typeflag, 0 | b'0'..=b'7' | b'D');
         let path = self.pending.path.as_ref().filter(|_| described).unwrap_or(&header.path);
@@ -88,14 +88,14 @@ impl<I: Input> Entries<I> {
             return Ok(None);
         }
         if matches!(header.typeflag, b'x' | b'X' | b'g' | b'L' | b'N' | b'K') {
-            if let Some(body) = self.meta_body(header)? {
+            if let Some(body) = self.meta_body(&header)? {
                 self.apply_meta(header.typeflag, &body)?;
             }
             return Ok(None);
         }
-        let path = path.clone();
-        let stated = self.global_size.or(self.pending.size).filter(|_| described).unwrap_or(header.size);
-        self.pending = Pending::default();
+        let Pending { path, size } = std::mem::take(&mut self.pending);
+        let path = path.filter(|_| described).unwrap_or(header.path);
+        let stated = self.global_size.or(size).filter(|_| described).unwrap_or(header.size);
         let kind = match header.typeflag {
             b'7' => Kind::Contiguous,
             b'0' | 0 if !path.ends_with('/') => Kind::File,
@@ -187,9 +187,10 @@ impl Header {
     /// `None` where the checksum is wrong, or where the size is beyond any size.
     fn read(block: &[u8; BLOCK]) -> Option<Self> {
         let stated = number(&block[148..156])?;
-        let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
-        let field: u64 = block[148..156].iter().map(|byte| u64::from(*byte)).sum();
-        if sum - field + 8 * u64::from(b' ') != stated {
+        // 512 times 255 is no more than 32 bits hold.
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        let field: u32 = block[148..156].iter().map(|byte| u32::from(*byte)).sum();
+        if u64::from(sum - field + 8 * u32::from(b' ')) != stated {
             return None;
         }
         let name = c_string(&block[..100]);

@@ -28,7 +28,7 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use utoo_fs::Published;
+use utoo_fs::{Dir, Published};
 use utoo_types::{Algorithm, Integrity};
 
 use crate::inflate::Inflater;
@@ -37,7 +37,7 @@ use crate::source::PackageRequest;
 use crate::{InstallError, Result};
 
 pub use index::{FileMode, IndexedFile, PackageIndex, Shebang};
-use session::Session;
+use session::{Opened, Place, Session};
 pub use tidy::{Removal, StoreEntry};
 pub use verify::Damage;
 use write::Contents;
@@ -82,6 +82,16 @@ impl StoreKey {
         Self { algorithm: integrity.strongest().0.name(), hex: integrity.hex() }
     }
 
+    /// Where its entry is, relative to the store.
+    fn path(&self) -> PathBuf {
+        let (shard, rest) = self.hex.split_at(2.min(self.hex.len()));
+        let mut path = PathBuf::with_capacity(self.algorithm.len() + self.hex.len() + 2);
+        path.push(self.algorithm);
+        path.push(shard);
+        path.push(rest);
+        path
+    }
+
     /// What was built, what was found to need no building, and what was taken as it is are three packages: which of them
     /// somebody else's install left here must not decide what this one gets.
     fn of_commit(resolved: &str, prepare: Prepare) -> Option<Self> {
@@ -114,7 +124,7 @@ impl Store {
     /// The store below a cache directory. Nothing is read or written before it is used.
     pub fn open(cache_dir: impl AsRef<Path>) -> Self {
         let root = cache_dir.as_ref().join("store").join("v1");
-        let session = Session::new(root.join("tmp"));
+        let session = Session::new(root.clone());
         Self { shared: Arc::new(Shared { root, session, inflaters: Mutex::default() }) }
     }
 
@@ -174,7 +184,7 @@ impl Store {
 
     /// Removes what killed processes left under `tmp`. One folder is listed.
     pub(crate) fn sweep(&self) {
-        session::remove_abandoned(&self.shared.root.join("tmp"));
+        session::remove_abandoned(&self.shared.root);
     }
 
     /// Removes this process's folder under `tmp`, if nothing is on its way in. The next package begins another one.
@@ -186,13 +196,14 @@ impl Store {
     pub fn discard(&self, key: &StoreKey) {
         let entry = self.entry(key);
         let Ok(trash) = self.shared.session.next() else { return };
+        let trash = trash.path();
         if utoo_fs::rename(&entry, &trash).is_ok() {
             let _ = utoo_fs::remove_dir_all(&trash);
         }
     }
 
     /// Adds what `write` makes of a new folder.
-    fn add(&self, key: &StoreKey, write: &dyn Fn(&Path) -> Result<PackageIndex>) -> Result<StoredPackage> {
+    fn add(&self, key: &StoreKey, write: &dyn Fn(&Dir) -> Result<PackageIndex>) -> Result<StoredPackage> {
         let (index, published) = self.write_and_publish(key, write)?;
         if published == Published::Moved || self.lookup(key).is_some() {
             return Ok(self.stored(key.clone(), index));
@@ -206,13 +217,16 @@ impl Store {
     fn write_and_publish(
         &self,
         key: &StoreKey,
-        write: &dyn Fn(&Path) -> Result<PackageIndex>,
+        write: &dyn Fn(&Dir) -> Result<PackageIndex>,
     ) -> Result<(PackageIndex, Published)> {
-        let staged = self.shared.session.next()?;
-        let published =
-            write(&staged).and_then(|index| Ok((index, utoo_fs::publish_dir(&staged, self.entry(key))?)));
+        let Place { opened, name } = self.shared.session.next()?;
+        let Opened { root, folder } = &*opened;
+        folder.create_dir(&name)?;
+        let staged = folder.open_dir(&name).map_err(InstallError::from);
+        let written = staged.and_then(|staged| write(&staged));
+        let published = written.and_then(|index| Ok((index, folder.publish(&name, root, key.path())?)));
         if published.is_err() {
-            let _ = utoo_fs::remove_dir_all(&staged);
+            let _ = folder.remove_tree(&name);
         }
         published
     }
@@ -222,13 +236,7 @@ impl Store {
     }
 
     fn entry(&self, key: &StoreKey) -> PathBuf {
-        let (shard, rest) = key.hex.split_at(2.min(key.hex.len()));
-        let mut path = PathBuf::with_capacity(self.shared.root.as_os_str().len() + key.hex.len() + 16);
-        path.push(&self.shared.root);
-        path.push(key.algorithm);
-        path.push(shard);
-        path.push(rest);
-        path
+        self.shared.root.join(key.path())
     }
 
     fn take_inflater(&self) -> Inflater {

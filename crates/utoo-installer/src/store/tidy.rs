@@ -59,7 +59,7 @@ impl Store {
         unused.retain(|entry| !is_linked(&entry.entry));
         if removal == Removal::Do {
             unused.par_iter().try_for_each(|entry| {
-                let trash = self.shared.session.next()?;
+                let trash = self.shared.session.next()?.path();
                 utoo_fs::rename(&entry.entry, &trash)
                     .map_err(|error| InstallError::io("remove", &entry.entry, error))?;
                 utoo_fs::remove_dir_all(&trash).map_err(InstallError::from)

@@ -1,7 +1,6 @@
 //! A package's files and its index, written into a new folder that nobody else knows yet.
 
 use std::io::{Error, ErrorKind};
-use std::path::Path;
 
 use libdeflater::Crc;
 use rayon::prelude::*;
@@ -37,8 +36,8 @@ impl<'a> Contents<'a> {
         Ok(Self { files, facts })
     }
 
-    /// Writes it into the new folder `staged`.
-    pub(super) fn write(&self, staged: &Path, integrity: &Integrity) -> Result<PackageIndex> {
+    /// Writes it into the new, empty folder `staged`.
+    pub(super) fn write(&self, staged: &Dir, integrity: &Integrity) -> Result<PackageIndex> {
         let directories = directories_of(&paths_of(&self.files, |file| &file.path));
         let package = create_package(staged)?;
         for directory in &directories {
@@ -91,7 +90,7 @@ struct Written {
 /// Inflates a tarball into the new folder `staged`. No more of it is in memory at once than its package.json, and what a
 /// core's cache holds.
 pub(super) fn inflate_into(
-    staged: &Path,
+    staged: &Dir,
     integrity: &Integrity,
     tarball: &[u8],
     bad: &dyn Fn(TarballProblem) -> InstallError,
@@ -183,18 +182,18 @@ fn make_executable(package: &Dir, files: &mut [Written], facts: &PackageFacts) -
     Ok(())
 }
 
+/// Where in an entry of the store the package's files are.
+const PACKAGE: &str = "package";
+
 const PACKAGE_JSON: &str = "package.json";
 
-fn create_package(staged: &Path) -> Result<Dir> {
-    let package = staged.join("package");
-    for folder in [staged, &package] {
-        utoo_fs::create_dir(folder).map_err(|error| InstallError::io("create", folder, error))?;
-    }
-    Ok(Dir::open(&package)?)
+fn create_package(staged: &Dir) -> Result<Dir> {
+    staged.create_dir(PACKAGE)?;
+    Ok(staged.open_dir(PACKAGE)?)
 }
 
 fn write_index<'a>(
-    staged: &Path,
+    staged: &Dir,
     integrity: &Integrity,
     facts: &PackageFacts,
     directories: &[&str],
@@ -204,9 +203,9 @@ fn write_index<'a>(
     builder.directories(directories);
     builder.files(&files.collect::<Vec<_>>());
     let index = builder.finish();
-    Dir::open(staged)?.create_file_with_mode("index", 0o644, &index)?;
+    staged.create_file_with_mode("index", 0o644, &index)?;
     let unreadable = || Error::new(ErrorKind::InvalidData, "the index does not read back");
-    PackageIndex::parse(index).ok_or_else(|| InstallError::io("index", staged, unreadable()))
+    PackageIndex::parse(index).ok_or_else(|| InstallError::io("index", staged.path(), unreadable()))
 }
 
 fn paths_of<F>(files: &[F], path: impl Fn(&F) -> &String) -> Vec<&str> {

@@ -7,7 +7,8 @@ fn a_name_that_is_taken_is_neither_written_through_nor_listed() {
     let folder = tempfile::tempdir().unwrap();
     let victim = folder.path().join("victim");
     utoo_fs::write_atomic(&victim, "untouched").unwrap();
-    let package = create_package(&folder.path().join("staged")).unwrap();
+    let staged = Dir::open(folder.path()).unwrap().ensure_dir("staged").unwrap();
+    let package = create_package(&staged).unwrap();
     package.create_file_with_mode("foo", 0o644, b"first").unwrap();
     package.symlink("../../victim", "link").unwrap();
     package.create_dir("caf\u{e9}").unwrap();
