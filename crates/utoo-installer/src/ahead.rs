@@ -171,6 +171,22 @@ struct Wanted {
     bundled: FxHashMap<Arc<str>, Vec<Arc<str>>>,
 }
 
+/// Most downloads that are begun at once: each time, the thread that runs them is woken.
+const AT_ONCE: usize = 32;
+
+/// Downloads that one thread has to begin: the first at once, and then twice as many each time.
+#[derive(Default)]
+struct Missing {
+    requests: Vec<PackageRequest>,
+    begun: usize,
+}
+
+impl Missing {
+    fn is_full(&self) -> bool {
+        self.requests.len() > self.begun.min(AT_ONCE)
+    }
+}
+
 impl<S: TarballSource> Work<S> {
     fn share(self) {
         let shared = Arc::new(self);
@@ -182,19 +198,37 @@ impl<S: TarballSource> Work<S> {
     }
 
     fn go(&self) {
+        let mut missing = Missing::default();
         while !self.stop.load(Ordering::Acquire) {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(location) = self.wanted.locations.get(at) else { return };
+            let Some(location) = self.wanted.locations.get(at) else { return self.begin(&mut missing) };
             // What fails here fails again, and is told, where the plan needs it.
-            if let Some(guess) = self.make(location) {
+            if let Some(guess) = self.make(location, &mut missing) {
                 self.guesses.lock().unwrap_or_else(PoisonError::into_inner).insert(location.clone(), guess);
+            }
+            if missing.is_full() {
+                self.begin(&mut missing);
             }
             // The resolver may wait for a document that is to be parsed on this thread.
             rayon::yield_now();
         }
     }
 
-    fn make(&self, location: &Arc<str>) -> Option<Guess> {
+    fn begin(&self, missing: &mut Missing) {
+        let requests = std::mem::take(&mut missing.requests);
+        if requests.is_empty() {
+            return;
+        }
+        missing.begun += requests.len();
+        let downloads = self.downloads.clone();
+        self.runtime.spawn(async move {
+            for request in requests {
+                drop(downloads.start_missing(request));
+            }
+        });
+    }
+
+    fn make(&self, location: &Arc<str>, missing: &mut Missing) -> Option<Guess> {
         let making = Making {
             tree: &self.tree,
             places: &self.ground.places,
@@ -209,8 +243,7 @@ impl<S: TarballSource> Work<S> {
             if request.prepare != Prepare::Run
                 && matches!(self.downloads.progress(&TaskKey::of(&request)), Progress::Unknown)
             {
-                let _runtime = self.runtime.enter();
-                drop(self.downloads.start_missing(request));
+                missing.requests.push(request);
             }
             return None;
         };
