@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde_json::Value;
 use utoo_config::{Config, WorkspaceGlobs};
 use utoo_types::PackageJson;
@@ -68,11 +69,21 @@ pub(crate) fn workspaces(root: &Package) -> CliResult<Vec<Package>> {
     let mut folders = Vec::new();
     collect(&root.folder, &mut PathBuf::new(), &globs, &mut folders)?;
     folders.sort();
-    let packages = folders.iter().map(|folder| Package::find(&root.folder.join(folder)));
-    packages.filter_map(Result::transpose).collect()
+    let packages = folders.par_iter().map(|folder| workspace(&root.folder.join(folder)));
+    let packages: CliResult<Vec<_>> = packages.collect();
+    Ok(packages?.into_iter().flatten().collect())
 }
 
-/// Walks the folders that a glob could still match, below `node_modules` never.
+/// What is in a folder that a glob matches, if it is a package.
+fn workspace(folder: &Path) -> CliResult<Option<Package>> {
+    match folder.join("package.json").is_file() {
+        true => Package::find(folder),
+        false => Ok(None),
+    }
+}
+
+/// Walks the folders that a glob could still match, below `node_modules` never. What it finds may be no folders, or hold no
+/// package.json.
 fn collect(
     root: &Path,
     relative: &mut PathBuf,
@@ -88,16 +99,16 @@ fn collect(
     };
     for entry in entries {
         let entry = entry.map_err(|error| CliError::io("cannot list", &folder, &error))?;
-        let name = entry.file_name();
-        if name == "node_modules" || !entry.path().is_dir() {
+        let (name, kind) = (entry.file_name(), entry.file_type().ok());
+        if name == "node_modules" || kind.is_some_and(|kind| kind.is_file()) {
             continue;
         }
         relative.push(&name);
-        if globs.matches(relative) && entry.path().join("package.json").is_file() {
+        if globs.matches(relative) {
             found.push(relative.clone());
         }
         // A link to a folder can be a workspace, but what is below it belongs elsewhere.
-        if globs.may_match_below(relative) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        if globs.may_match_below(relative) && kind.is_some_and(|kind| kind.is_dir()) {
             collect(root, relative, globs, found)?;
         }
         relative.pop();
