@@ -221,6 +221,23 @@ pub(crate) fn if_there(opened: Result<Dir, FsError>) -> Result<Option<Dir>> {
     }
 }
 
+/// The folder at this path below another one, if there is one. Otherwise than with [`if_there`], what is a folder and cannot be
+/// opened as one is an error, also where the error says that it is none.
+pub(crate) fn open_if_there(above: &Dir, path: &str) -> Result<Option<Dir>> {
+    let mut folder: Option<Dir> = None;
+    for name in path.split('/') {
+        let parent = folder.as_ref().unwrap_or(above);
+        match parent.open_dir(name) {
+            Ok(opened) => folder = Some(opened),
+            Err(error) if error.is_absence() && parent.kind(name)? != Some(EntryKind::Directory) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(folder)
+}
+
 /// Whether the package.json of the folder has the name and version that the list says.
 fn says(folder: &Dir, entry: &DirEntry, location: &str, listed: &Entry) -> bool {
     let Ok(Some(bytes)) = folder.read(entry.name.join("package.json")) else { return false };
@@ -233,4 +250,29 @@ fn says(folder: &Dir, entry: &DirEntry, location: &str, listed: &Entry) -> bool 
 pub(crate) fn modified(folder: &Dir, name: impl AsRef<Path>) -> Option<i128> {
     let stat = statat(folder, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
     Some(i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use utoo_fs::{Extent, Failure, FaultPlan};
+
+    #[test]
+    fn only_what_is_no_folder_counts_as_absent() {
+        let temporary = tempfile::tempdir().unwrap();
+        let above = Dir::open(temporary.path()).unwrap();
+        above.ensure_dir("package/node_modules").unwrap();
+        above.create_file_with_mode("file", 0o644, b"").unwrap();
+        above.symlink("package", "link").unwrap();
+        let opened = open_if_there(&above, "package/node_modules").unwrap().unwrap();
+        assert_eq!(opened.path(), temporary.path().join("package/node_modules"));
+        for absent in ["nothing", "package/nothing", "file", "file/below", "link", "link/node_modules"] {
+            assert!(open_if_there(&above, absent).unwrap().is_none(), "{absent}");
+        }
+        // The folders above the last one, too; each is looked at when it could not be opened.
+        for number in 1..=2 {
+            let _armed = FaultPlan::fail(temporary.path(), number, Failure::Eloop, Extent::Once).arm();
+            assert_eq!(open_if_there(&above, "package/node_modules").unwrap_err().code(), "ELOOP");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use utoo_fs::{Dir, EntryKind, FsError, LinkMemory, LinkRoute};
 use utoo_lockfile::{Lockfile, name_of_location, parent_location, store_folder};
 
-use crate::disk::{base_if_there, if_there, open_base};
+use crate::disk::{base_if_there, if_there, open_base, open_if_there};
 use crate::linked::STORE;
 use crate::plan::{bases, is_below};
 use crate::select::base_of;
@@ -292,7 +292,7 @@ pub(crate) fn remove_empty_folders(project: &Dir, removed: &[Arc<str>]) -> Resul
         let below = parent.strip_prefix(base_of(location)).unwrap_or(parent).trim_start_matches('/');
         let modules =
             if below.is_empty() { "node_modules".to_owned() } else { format!("{below}/node_modules") };
-        if let Some(modules_dir) = if_there(base.open_dir(&modules))? {
+        if let Some(modules_dir) = open_if_there(&base, &modules)? {
             if let Some((scope, _)) = name_of_location(location).split_once('/') {
                 remove_if_empty(&modules_dir, scope)?;
             }
