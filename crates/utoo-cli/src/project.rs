@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use serde_json::Value;
 use utoo_config::{Config, WorkspaceGlobs};
 use utoo_types::PackageJson;
@@ -69,9 +68,8 @@ pub(crate) fn workspaces(root: &Package) -> CliResult<Vec<Package>> {
     let mut folders = Vec::new();
     collect(&root.folder, &mut PathBuf::new(), &globs, &mut folders)?;
     folders.sort();
-    let packages = folders.par_iter().map(|folder| workspace(&root.folder.join(folder)));
-    let packages: CliResult<Vec<_>> = packages.collect();
-    Ok(packages?.into_iter().flatten().collect())
+    let packages = folders.iter().map(|folder| workspace(&root.folder.join(folder)));
+    packages.filter_map(Result::transpose).collect()
 }
 
 /// What is in a folder that a glob matches, if it is a package.
