@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use crate::Result;
 use crate::dir::{Dir, EntryKind};
-use crate::{FsError, Result};
 
 /// What [`Dir::publish`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Dir {
     ///
     /// # Errors
     ///
-    /// [`FsError::Io`] with `target`; `staged` stays where it is then, and is the caller's to remove.
+    /// [`crate::FsError::Io`] with `target`; `staged` stays where it is then, and is the caller's to remove.
     pub fn publish(
         &self,
         staged: impl AsRef<Path>,
@@ -68,7 +68,7 @@ fn is_directory(to: &Dir, target: &Path) -> bool {
     matches!(to.kind(target), Ok(Some(EntryKind::Directory)))
 }
 
-fn create_parent(to: &Dir, target: &Path) -> Result<(), FsError> {
+fn create_parent(to: &Dir, target: &Path) -> Result<()> {
     match target.parent() {
         Some(parent) if parent != Path::new("") => to.ensure_dir(parent).map(drop),
         _ => Ok(()),

@@ -183,7 +183,7 @@ struct Missing {
 
 impl Missing {
     fn is_full(&self) -> bool {
-        self.requests.len() > self.begun.min(AT_ONCE)
+        self.requests.len() > self.begun.min(AT_ONCE - 1)
     }
 }
 

@@ -24,7 +24,6 @@ type State<const LANES: usize> = [[u64; LANES]; 8];
 type Compress<const LANES: usize> = fn(&mut State<LANES>, &[&[Block]; LANES]);
 
 /// The widest vectors that this processor has.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Vectors {
     Avx512,
     Avx2,
