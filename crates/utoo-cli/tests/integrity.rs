@@ -8,6 +8,7 @@ use std::path::Path;
 
 use common::{document, done};
 use serde_json::{Value, json};
+use utoo_installer::PackageIndex;
 use utoo_testkit::{Fault, FaultPlan, FixtureRegistry, Nth, TarballFile, TestProject};
 
 const PROJECT: &str = r#"{"name": "app", "version": "1.0.0", "dependencies": {"right": "^1.0.0"}}"#;
@@ -44,13 +45,14 @@ fn stored(project: &TestProject) -> Vec<String> {
         let entries: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
         if folder.ends_with("tmp") {
             assert_eq!(entries, [""; 0].map(Path::new), "litter");
-        } else if let Ok(text) = std::fs::read_to_string(folder.join("package/package.json")) {
-            names.push(common::json(&text)["name"].as_str().unwrap().to_owned());
-            assert_eq!(entries.len(), 2, "an entry is an index and a folder: {entries:?}");
+        } else if let Ok(index) = std::fs::read(folder.join("index")) {
+            let index = PackageIndex::parse(index).unwrap();
+            names.push(index.facts().name);
+            assert_eq!(entries.len(), 1 + index.len(), "an entry is an index and the files: {entries:?}");
         } else {
             let depth =
                 folder.strip_prefix(project.dir().join("cache/store/v1")).unwrap().components().count();
-            assert!(depth < 2 || !entries.is_empty(), "{} is empty", folder.display());
+            assert!(depth < 2, "{} has no index", folder.display());
             folders.extend(entries);
         }
     }

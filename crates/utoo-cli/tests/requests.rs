@@ -261,9 +261,13 @@ fn a_damaged_package_of_the_store_is_fetched_again() {
     done(&project, "install --cache-dir cache");
     let (lock, _) = (project.lock(), taken(&project));
     let before = files_below(&project.dir().join("node_modules"));
+    let cache = project.dir().join("cache");
     for file in ["package.json", "index"] {
-        let store = files_below(&project.dir().join("cache/store"));
-        for path in store.iter().filter(|path| path.file_name().is_some_and(|name| name == file)) {
+        for package in common::stored_packages(&cache) {
+            let path = match file {
+                "index" => package.entry.join(file),
+                _ => common::stored_file(&package, file),
+            };
             std::fs::remove_file(path).unwrap();
         }
         remove(&project, &["node_modules", "package-lock.json"]);

@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use common::{document, done};
 use utoo_testkit::TestProject;
@@ -16,11 +16,6 @@ fn installed() -> TestProject {
     project
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
-
 #[test]
 fn a_whole_store_verifies_and_damage_is_removed_and_fetched_again() {
     let project = installed();
@@ -28,7 +23,8 @@ fn a_whole_store_verifies_and_damage_is_removed_and_fetched_again() {
     assert_eq!((&verified["packages"], verified["damaged"].as_array().unwrap().len()), (&2.into(), 0));
     let store = PathBuf::from(verified["path"].as_str().unwrap());
     assert_eq!(done(&project, "store path").stdout.trim(), store.to_str().unwrap());
-    let damaged = files(&store).into_iter().find(|path| path.ends_with("package/package.json")).unwrap();
+    let cache = store.ancestors().nth(2).unwrap();
+    let damaged = common::stored_file(&common::stored_packages(cache)[0], "package.json");
     utoo_fs::write_atomic(&damaged, "{}").unwrap();
     let output = done(&project, "cache verify");
     assert!(output.stderr.contains("1 damaged and removed"), "{}", output.stderr);

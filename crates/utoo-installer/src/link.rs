@@ -3,6 +3,7 @@
 //! Nothing but `mkdirat` and `linkat` happens here, relative to two open directories and from the index: 57,000 files and
 //! 3,500 folders take 0.15 to 0.2 s on two threads, and each further system call on a file would cost 57,000 times.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -44,7 +45,7 @@ pub(crate) fn link_package(
     let Some(source) = if_there(Dir::open(&stored.folder))? else { return Err(LinkFailure::Damaged) };
     let index = &*stored.index;
     for directory in index.directories() {
-        target.create_dir(directory)?;
+        unless_taken(target.create_dir(directory), target, directory)?;
     }
     let own = own_files(index, linking.commands);
     let link = |position: usize| {
@@ -82,25 +83,58 @@ fn make_file(
     file: &IndexedFile<'_>,
     linking: &Linking<'_>,
 ) -> Result<(), LinkFailure> {
-    let path = Path::new(file.path);
-    target.link_or_copy(path, (source, path), linking.mode, linking.route)?;
-    Ok(())
+    let stored = file.stored_name();
+    let made = target.link_or_copy(file.path, (source, stored.as_ref()), linking.mode, linking.route);
+    unless_taken(made, target, file.path)
 }
 
 fn make_command(source: &Dir, target: &Dir, file: &IndexedFile<'_>) -> Result<(), LinkFailure> {
-    let Some(bytes) = source.read(file.path)? else { return Err(LinkFailure::Damaged) };
+    let Some(bytes) = source.read(file.stored_name())? else { return Err(LinkFailure::Damaged) };
     let bytes = match file.shebang {
         Shebang::Crlf => without_shebang_cr(bytes),
         Shebang::Fine => bytes,
     };
-    target.create_file_with_mode(file.path, FileMode::Executable.bits(), &bytes)?;
-    Ok(())
+    let made = target.create_file_with_mode(file.path, FileMode::Executable.bits(), &bytes);
+    unless_taken(made, target, file.path)
+}
+
+/// A file system that ignores case, or takes NFC and NFD for one, has `Lib` already when `lib` comes: the first one stays.
+/// Only a failure pays for the look.
+fn unless_taken<T>(made: utoo_fs::Result<T>, target: &Dir, path: &str) -> Result<(), LinkFailure> {
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && is_spelled_otherwise(target, path)? => {
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a path is there under another spelling only. One that is there as it is spelled was made by somebody else, as no
+/// index has a path twice.
+fn is_spelled_otherwise(target: &Dir, path: &str) -> utoo_fs::Result<bool> {
+    let mut folder: Option<Dir> = None;
+    for component in path.split('/') {
+        let above = folder.as_ref().unwrap_or(target);
+        if !above.entries()?.iter().any(|entry| entry.name == Path::new(component)) {
+            return Ok(true);
+        }
+        folder = match above.open_dir(component) {
+            Ok(folder) => Some(folder),
+            // The path's end, most likely, or else nothing that this package's folders could be.
+            Err(_) => return Ok(false),
+        };
+    }
+    Ok(false)
 }
 
 /// Tells a file that is gone from the store from other failures. Only a failure pays for the look.
 fn damaged_if_missing(failure: LinkFailure, source: &Dir, file: &IndexedFile<'_>) -> LinkFailure {
-    match (&failure, source.kind(file.path)) {
+    match (&failure, source.kind(file.stored_name())) {
         (LinkFailure::Failed(_), Ok(None)) => LinkFailure::Damaged,
         _ => failure,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -296,12 +296,19 @@ async fn locations_and_commands_that_lead_out_write_nothing() {
     assert!(!project.folder.path().join("out").exists());
 }
 
-/// The only file of this name in the store.
-fn in_store(project: &Project, name: &str) -> std::path::PathBuf {
+/// The only index in the store.
+fn index_in_store(project: &Project) -> std::path::PathBuf {
     let root = project.folder.path().join("cache");
-    let found: Vec<_> = listing_paths(&root).into_iter().filter(|path| path.ends_with(name)).collect();
+    let found: Vec<_> = listing_paths(&root).into_iter().filter(|path| path.ends_with("index")).collect();
     assert_eq!(found.len(), 1, "{found:?}");
     found[0].clone()
+}
+
+/// This file of the only package in the store.
+fn in_store(project: &Project, path: &str) -> std::path::PathBuf {
+    let index = index_in_store(project);
+    let package = utoo_installer::PackageIndex::parse(std::fs::read(&index).unwrap()).unwrap();
+    package.find(path).unwrap().path_in(index.parent().unwrap())
 }
 
 /// What the last session leaves to be removed may vanish meanwhile.
@@ -328,11 +335,11 @@ async fn a_damaged_store_entry_is_fetched_again() {
     project.install(tree.clone()).await.unwrap();
     let whole = project.listing();
 
-    std::fs::remove_file(in_store(&project, "index.js")).unwrap();
+    std::fs::remove_file(in_store(&project, "lib/index.js")).unwrap();
     assert_eq!(reinstalled(&project, &tree).await, 1, "a file was gone");
     assert_eq!(project.listing(), whole);
 
-    let index = in_store(&project, "index");
+    let index = index_in_store(&project);
     std::fs::File::options().write(true).open(&index).unwrap().set_len(40).unwrap();
     assert_eq!(reinstalled(&project, &tree).await, 1, "the index was cut");
     std::fs::remove_file(&index).unwrap();
@@ -340,7 +347,7 @@ async fn a_damaged_store_entry_is_fetched_again() {
     assert_eq!(reinstalled(&project, &tree).await, 0);
 
     assert_eq!(project.store().verify().unwrap(), []);
-    let file = in_store(&project, "index.js");
+    let file = in_store(&project, "lib/index.js");
     std::fs::remove_file(&file).unwrap();
     write(&file, "a2");
     let damages = project.store().verify().unwrap();

@@ -37,6 +37,8 @@ pub use address::redact_text;
 pub use http::RetryPolicy;
 pub use options::{Clock, DocumentForm, DocumentsChoice, Limits, RegistryOptions, Timeouts};
 pub use registry::UnifiedRegistry;
-pub use source::{Checkout, FOREIGN_GIT_VARIABLES, GitPackage, bundled_in_folder, shrinkwrap_in_folder};
+pub use source::{
+    Checkout, FOREIGN_GIT_VARIABLES, GitPackage, SHRINKWRAP, bundled_in_files, shrinkwrap_in_file,
+};
 pub use stats::RegistryStats;
 pub use tarball::TarballRequest;

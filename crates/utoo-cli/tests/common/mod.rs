@@ -2,9 +2,10 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests, where a failure is the answer")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use utoo_installer::{PackageIndex, Store, StoreEntry};
 use utoo_testkit::{FixtureRegistry, RunOutput, TestProject};
 
 /// The binary that these tests are about.
@@ -65,6 +66,17 @@ pub(crate) fn document(project: &TestProject, words: &str) -> Value {
 
 pub(crate) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
+}
+
+/// Every package in the store of a cache.
+pub(crate) fn stored_packages(cache: &Path) -> Vec<StoreEntry> {
+    Store::open(cache).list().unwrap()
+}
+
+/// Where the store has this file of a package.
+pub(crate) fn stored_file(package: &StoreEntry, file: &str) -> PathBuf {
+    let index = PackageIndex::parse(std::fs::read(package.entry.join("index")).unwrap()).unwrap();
+    index.find(file).unwrap().path_in(&package.entry)
 }
 
 /// package.json as it is now.

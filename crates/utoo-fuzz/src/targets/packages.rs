@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use utoo_installer::{PackageIndex, PackageRequest, Prepare, Store};
+use utoo_installer::{IndexedFile, PackageIndex, PackageRequest, Prepare, Store};
 use utoo_types::{Algorithm, Integrity, PackageName, Packument};
 
 /// Where a run may write: memory where the system has a folder for that.
@@ -68,7 +68,8 @@ fn unpacked(bytes: &[u8]) -> Option<(String, String, String)> {
     assert!(made.iter().all(|file| !file.is_symlink()), "a link: {made:?}");
     let damaged = store.verify().map(|damage| damage.len());
     assert_eq!(damaged.ok(), Some(0), "damaged as soon as it is there");
-    let files: Vec<_> = package.index.files().collect();
+    // What each is called in the store depends on how the archive was read.
+    let files: Vec<_> = package.index.files().map(|file| IndexedFile { number: 0, ..file }).collect();
     let directories: Vec<_> = package.index.directories().collect();
     Some((format!("{files:?}"), format!("{directories:?}"), format!("{:?}", package.index.facts())))
 }

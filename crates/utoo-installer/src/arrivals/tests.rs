@@ -47,7 +47,8 @@ async fn of_many_that_arrive_at_once_only_the_wrong_one_is_refused() {
     for (number, (unpacked, (request, body))) in unpacked.iter().zip(&tarballs).enumerate() {
         match unpacked {
             Ok(stored) => {
-                let file = utoo_fs::read(stored.folder.join("index.js")).unwrap();
+                let file = stored.index.find("index.js").unwrap().path_in(&stored.folder);
+                let file = utoo_fs::read(file).unwrap();
                 assert_eq!((number % 20 == 7, file.len()), (false, number * 700), "{}", request.label());
                 assert_eq!(stored.index.integrity(), Integrity::of(Algorithm::Sha512, body).to_string());
             }

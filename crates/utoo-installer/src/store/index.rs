@@ -1,11 +1,11 @@
 //! The index of a stored package: what linking needs to know, in one small file.
 //!
-//! # Format, version 1
+//! # Format, version 2
 //!
 //! All numbers are little-endian. A text is its length (u16, or u32 where it says so) and that many bytes of UTF-8.
 //!
 //! ```text
-//! magic        8 bytes   "utooidx1": the last byte is the version
+//! magic        8 bytes   "utooidx2": the last byte is the version
 //! body length  u32       at most 256 MiB; exactly the bytes that follow the next field
 //! body crc32   u32
 //! integrity    text      the sha512 of the compressed tarball, as SRI
@@ -16,6 +16,7 @@
 //!   size       u64
 //!   flags      u8        1 executable, 2 starts with `#!` and a line that ends in CRLF
 //!   crc32      u32       of the file's bytes
+//!   number     u32       in decimal digits, its name in the store
 //! ```
 //!
 //! Counts are bounded by the bytes that are left. Whatever does not read as this counts as a miss. The crc32 (of
@@ -24,16 +25,21 @@
 
 use std::io::Read as _;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rustix::path::DecInt;
 
 use crate::facts::PackageFacts;
 
-const MAGIC: &[u8; 8] = b"utooidx1";
+/// Its name, beside the files.
+pub(super) const INDEX: &str = "index";
+
+const MAGIC: &[u8; 8] = b"utooidx2";
 const HEADER: usize = 16;
 const MAX_BODY: usize = 256 << 20;
 
 /// Of a file: everything but its path.
-const SMALLEST_RECORD: usize = 15;
+const SMALLEST_RECORD: usize = 19;
 
 const EXECUTABLE: u8 = 1;
 const CRLF_SHEBANG: u8 = 2;
@@ -67,6 +73,7 @@ struct Record {
     size: u64,
     flags: u8,
     crc32: u32,
+    number: u32,
 }
 
 /// One file of a [`PackageIndex`].
@@ -82,6 +89,20 @@ pub struct IndexedFile<'a> {
     pub shebang: Shebang,
     /// Of its bytes.
     pub crc32: u32,
+    /// The name that it has in the store, beside the package's other files.
+    pub number: u32,
+}
+
+impl IndexedFile<'_> {
+    /// The file's name in the store.
+    pub(crate) fn stored_name(&self) -> DecInt {
+        DecInt::new(self.number)
+    }
+
+    /// Where it is, in the folder of a store's entry.
+    pub fn path_in(&self, entry: &Path) -> PathBuf {
+        entry.join(self.stored_name())
+    }
 }
 
 /// The two modes that files of packages have, before the umask.
@@ -232,6 +253,7 @@ impl PackageIndex {
             mode: if record.flags & EXECUTABLE != 0 { FileMode::Executable } else { FileMode::Plain },
             shebang: if record.flags & CRLF_SHEBANG != 0 { Shebang::Crlf } else { Shebang::Fine },
             crc32: record.crc32,
+            number: record.number,
         }
     }
 
@@ -294,6 +316,7 @@ impl IndexBuilder {
             self.bytes.extend_from_slice(&file.size.to_le_bytes());
             self.bytes.push(executable | crlf);
             self.bytes.extend_from_slice(&file.crc32.to_le_bytes());
+            self.bytes.extend_from_slice(&file.number.to_le_bytes());
         }
     }
 
@@ -369,6 +392,7 @@ impl Reader<'_> {
             size: u64::from_le_bytes(self.array()?),
             flags: self.array::<1>()?[0],
             crc32: u32::from_le_bytes(self.array()?),
+            number: u32::from_le_bytes(self.array()?),
         })
     }
 }

@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! <cache_dir>/store/v1/
-//!   sha512/ab/cdef…/            the first byte of the digest in hexadecimal, then the rest
-//!     index                     see `index.rs`
-//!     package/…                 the files, 0644 or 0755
-//!   source/ab/cdef…/            for git: the sha256 of `git+…#<commit>` and of what became of `prepare`: names contents
+//!   sha512/abcdef…/             the digest in hexadecimal
+//!     index                     see `index.rs`: what each file is called in the package, among others
+//!     0, 1, …                   the files, 0644 or 0755
+//!   source/abcdef…/             for git: the sha256 of `git+…#<commit>` and of what became of `prepare`: names contents
 //!                               without promising bytes
 //!   tmp/<process>.lock          held while that process lives
 //!   tmp/<process>/<number>/     a package on its way in
 //! ```
+//!
+//! The files of a package lie side by side under numbers, whatever folders they have in the package: a cold install
+//! makes some 4,000 folders less, and no name that a tarball chose reaches the store.
 //!
 //! **What may be assumed**: an entry appears by one rename, with all its files, after the integrity of the whole tarball
 //! was verified. So an entry is absent or whole, also after `kill -9`, and any number of processes may read and add at
@@ -84,12 +87,7 @@ impl StoreKey {
 
     /// Where its entry is, relative to the store.
     fn path(&self) -> PathBuf {
-        let (shard, rest) = self.hex.split_at(2.min(self.hex.len()));
-        let mut path = PathBuf::with_capacity(self.algorithm.len() + self.hex.len() + 2);
-        path.push(self.algorithm);
-        path.push(shard);
-        path.push(rest);
-        path
+        Path::new(self.algorithm).join(&self.hex)
     }
 
     /// What was built, what was found to need no building, and what was taken as it is are three packages: which of them
@@ -114,7 +112,7 @@ impl StoreKey {
 pub struct StoredPackage {
     /// Where it is.
     pub key: StoreKey,
-    /// The folder with its files.
+    /// The folder with its files; which is which, [`IndexedFile::path_in`] tells.
     pub folder: PathBuf,
     /// Its files.
     pub index: Arc<PackageIndex>,
@@ -136,7 +134,7 @@ impl Store {
     /// The package of this key, if it is there and its index reads. One small file is read.
     pub fn lookup(&self, key: &StoreKey) -> Option<StoredPackage> {
         let entry = self.entry(key);
-        let bytes = index::read(&entry.join("index")).ok()?;
+        let bytes = index::read(&entry.join(index::INDEX)).ok()?;
         match PackageIndex::parse(bytes) {
             Some(index) => Some(self.stored(key.clone(), index)),
             None => {
@@ -232,7 +230,7 @@ impl Store {
     }
 
     fn stored(&self, key: StoreKey, index: PackageIndex) -> StoredPackage {
-        StoredPackage { folder: self.entry(&key).join("package"), key, index: Arc::new(index) }
+        StoredPackage { folder: self.entry(&key), key, index: Arc::new(index) }
     }
 
     fn entry(&self, key: &StoreKey) -> PathBuf {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::index::INDEX;
 use super::verify::entries;
 use super::{PackageIndex, Store};
 use crate::{InstallError, Result};
@@ -71,7 +72,7 @@ impl Store {
 }
 
 fn read(entry: &Path) -> Option<StoreEntry> {
-    let index = utoo_fs::read(entry.join("index")).ok().and_then(PackageIndex::parse)?;
+    let index = utoo_fs::read(entry.join(INDEX)).ok().and_then(PackageIndex::parse)?;
     let facts = index.facts();
     let (files, bytes) = index.files().fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.size));
     Some(StoreEntry { entry: entry.to_owned(), name: facts.name, version: facts.version, files, bytes })
@@ -80,12 +81,9 @@ fn read(entry: &Path) -> Option<StoreEntry> {
 /// Whether a file of the package has a second name, which only a project can have given it. A package is linked as a
 /// whole, but for files that a script or a mode needed a copy of: so the first few tell.
 fn is_linked(entry: &Path) -> bool {
-    let Some(index) = utoo_fs::read(entry.join("index")).ok().and_then(PackageIndex::parse) else {
+    let Some(index) = utoo_fs::read(entry.join(INDEX)).ok().and_then(PackageIndex::parse) else {
         return true;
     };
-    let package = entry.join("package");
-    index.files().take(16).any(|file| {
-        let path = utoo_fs::contained_join(&package, file.path).ok();
-        path.and_then(|path| path.symlink_metadata().ok()).is_some_and(|found| found.nlink() > 1)
-    })
+    let mut first = index.files().take(16).map(|file| file.path_in(entry).symlink_metadata());
+    first.any(|found| found.is_ok_and(|found| found.nlink() > 1))
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::index::INDEX;
 use super::{PackageIndex, Store};
 use crate::{InstallError, Result};
 
@@ -64,24 +65,19 @@ pub(super) fn entries(root: &Path) -> Result<Vec<PathBuf>> {
         if algorithm.ends_with("tmp") {
             continue;
         }
-        for shard in folders(&algorithm)? {
-            entries.extend(folders(&shard)?);
-        }
+        entries.extend(folders(&algorithm)?);
     }
     Ok(entries)
 }
 
 fn damage_of(entry: &Path) -> Option<Damage> {
     let damage = |file: Option<&str>| Some(Damage { entry: entry.to_owned(), file: file.map(Into::into) });
-    let Some(index) = utoo_fs::read(entry.join("index")).ok().and_then(PackageIndex::parse) else {
+    let Some(index) = utoo_fs::read(entry.join(INDEX)).ok().and_then(PackageIndex::parse) else {
         return damage(None);
     };
-    let package = entry.join("package");
     for file in index.files() {
-        let whole = utoo_fs::contained_join(&package, file.path)
-            .ok()
-            .and_then(|path| utoo_fs::read(path).ok())
-            .is_some_and(|bytes| bytes.len() as u64 == file.size && libdeflater::crc32(&bytes) == file.crc32);
+        let is = |bytes: &[u8]| bytes.len() as u64 == file.size && libdeflater::crc32(bytes) == file.crc32;
+        let whole = utoo_fs::read(file.path_in(entry)).is_ok_and(|bytes| is(&bytes));
         if !whole {
             return damage(Some(file.path));
         }

@@ -4,11 +4,12 @@ use std::io::{Error, ErrorKind};
 
 use libdeflater::Crc;
 use rayon::prelude::*;
+use rustix::path::DecInt;
 use utoo_fs::Dir;
 use utoo_types::Integrity;
 
 use super::PARALLEL_FILES;
-use super::index::{FileMode, IndexBuilder, IndexedFile, PackageIndex, Shebang, ShebangScan};
+use super::index::{FileMode, INDEX, IndexBuilder, IndexedFile, PackageIndex, Shebang, ShebangScan};
 use crate::archive::{self, ArchiveFile, FileHead, Files};
 use crate::facts::PackageFacts;
 use crate::inflate::Members;
@@ -38,53 +39,47 @@ impl<'a> Contents<'a> {
 
     /// Writes it into the new, empty folder `staged`.
     pub(super) fn write(&self, staged: &Dir, integrity: &Integrity) -> Result<PackageIndex> {
-        let directories = directories_of(&paths_of(&self.files, |file| &file.path));
-        let package = create_package(staged)?;
-        for directory in &directories {
-            match package.create_dir(directory) {
-                // A file system that ignores case has `Lib` already when `lib` comes.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                made => made?,
-            }
-        }
-        let checksums = write_files(&package, &self.files)?;
-        let indexed = self.files.iter().zip(checksums).filter_map(|(file, checksum)| {
-            Some(IndexedFile {
-                path: &file.path,
-                size: file.bytes.len() as u64,
-                mode: mode_of(file.executable),
-                shebang: Shebang::of(file.bytes),
-                crc32: checksum?,
-            })
-        });
-        write_index(staged, integrity, &self.facts, &directories, indexed)
+        let indexed = write_files(staged, &self.files)?;
+        write_index(staged, integrity, &self.facts, &indexed)
     }
 }
 
-/// Writes all files, and gives the checksum of each; `None` for one whose name another file has, on a file system that
-/// ignores case or normalises names.
-fn write_files(package: &Dir, files: &[ArchiveFile<'_>]) -> Result<Vec<Option<u32>>> {
-    let write = |file: &ArchiveFile<'_>| -> Result<Option<u32>> {
-        match package.create_file_with_mode(&file.path, mode_of(file.executable).bits(), file.bytes) {
-            Ok(()) => Ok(Some(libdeflater::crc32(file.bytes))),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+/// Writes each file, its place in the list as its name.
+fn write_files<'f>(staged: &Dir, files: &'f [ArchiveFile<'_>]) -> Result<Vec<IndexedFile<'f>>> {
+    let write = |(number, file): (usize, &'f ArchiveFile<'_>)| -> Result<IndexedFile<'f>> {
+        let indexed = IndexedFile {
+            path: &file.path,
+            size: file.bytes.len() as u64,
+            mode: mode_of(file.executable),
+            shebang: Shebang::of(file.bytes),
+            crc32: libdeflater::crc32(file.bytes),
+            number: number_of(number),
+        };
+        staged.create_file_with_mode(indexed.stored_name(), indexed.mode.bits(), file.bytes)?;
+        Ok(indexed)
     };
     if files.len() > PARALLEL_FILES {
-        files.par_iter().with_min_len(64).map(write).collect()
+        files.par_iter().enumerate().with_min_len(64).map(write).collect()
     } else {
-        files.iter().map(write).collect()
+        files.iter().enumerate().map(write).collect()
     }
 }
 
-/// A file that was written while the archive was inflated.
+/// A file that was written while the archive was inflated; see [`IndexedFile`].
 struct Written {
     path: String,
     mode: FileMode,
     size: u64,
     shebang: Shebang,
     crc32: u32,
+    number: u32,
+}
+
+impl Written {
+    fn indexed(&self) -> IndexedFile<'_> {
+        let Self { ref path, mode, size, shebang, crc32, number } = *self;
+        IndexedFile { path, size, mode, shebang, crc32, number }
+    }
 }
 
 /// Inflates a tarball into the new folder `staged`. No more of it is in memory at once than its package.json, and what a
@@ -95,67 +90,47 @@ pub(super) fn inflate_into(
     tarball: &[u8],
     bad: &dyn Fn(TarballProblem) -> InstallError,
 ) -> Result<PackageIndex> {
-    let package = create_package(staged)?;
     let mut archive = Files::new(Members::new(tarball));
     let mut package_json = Vec::new();
-    // By the archive's number: `None` where the name was taken, see `write_files`.
-    let mut files: Vec<Option<Written>> = Vec::new();
+    let mut files: Vec<Written> = Vec::new();
     while let Some(head) = archive.next().map_err(bad)? {
         let number = head.number;
-        if files.get(number).is_some_and(Option::is_some) {
-            package.remove_file(&head.path)?;
+        if number < files.len() {
+            staged.remove_file(DecInt::new(number_of(number)))?;
         }
         let keep = (head.path == PACKAGE_JSON).then_some(&mut package_json);
-        let written = inflate_file(&package, head, &mut archive, keep, bad)?;
+        let written = inflate_file(staged, head, &mut archive, keep, bad)?;
         match files.get_mut(number) {
             Some(earlier) => *earlier = written,
             None => files.push(written),
         }
     }
     archive.finish().map_err(bad)?;
-    let mut files: Vec<_> = files.into_iter().flatten().collect();
     files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     let facts = PackageFacts::of(&package_json, &paths_of(&files, |file| &file.path));
-    make_executable(&package, &mut files, &facts)?;
-    let directories = directories_of(&paths_of(&files, |file| &file.path));
-    let indexed = files.iter().map(|file| IndexedFile {
-        path: &file.path,
-        size: file.size,
-        mode: file.mode,
-        shebang: file.shebang,
-        crc32: file.crc32,
-    });
-    write_index(staged, integrity, &facts, &directories, indexed)
+    make_executable(staged, &mut files, &facts)?;
+    let indexed: Vec<_> = files.iter().map(Written::indexed).collect();
+    write_index(staged, integrity, &facts, &indexed)
 }
 
-/// Writes one file, and the folders above it where they are missing. Its bytes are added to `keep`, from the start.
+/// Writes one file, the archive's number as its name. Its bytes are added to `keep`, from the start.
 fn inflate_file(
-    package: &Dir,
+    staged: &Dir,
     head: FileHead,
     archive: &mut Files<'_>,
     mut keep: Option<&mut Vec<u8>>,
     bad: &dyn Fn(TarballProblem) -> InstallError,
-) -> Result<Option<Written>> {
-    let mode = mode_of(head.executable);
-    let mut created = package.create_file(&head.path, mode.bits());
-    if let (Err(error), Some((folder, _))) = (&created, head.path.rsplit_once('/'))
-        && error.kind() == ErrorKind::NotFound
-    {
-        package.ensure_dir(folder)?;
-        created = package.create_file(&head.path, mode.bits());
-    }
-    let mut file = match created {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
+) -> Result<Written> {
+    let (mode, number) = (mode_of(head.executable), number_of(head.number));
+    let name = DecInt::new(number);
+    let mut file = staged.create_file(&name, mode.bits())?;
     if let Some(keep) = &mut keep {
         keep.clear();
     }
     let (mut size, mut checksum, mut shebang) = (0, Crc::new(), ShebangScan::default());
     while let Some(piece) = archive.piece().map_err(bad)? {
-        let written = utoo_fs::write_all(&mut file, || package.path().join(&head.path), piece);
-        written.map_err(|error| InstallError::io("write", package.path().join(&head.path), error))?;
+        let written = utoo_fs::write_all(&mut file, || staged.path().join(&name), piece);
+        written.map_err(|error| InstallError::io("write", staged.path().join(&name), error))?;
         size += piece.len() as u64;
         checksum.update(piece);
         shebang.update(piece);
@@ -163,47 +138,45 @@ fn inflate_file(
             keep.extend_from_slice(piece);
         }
     }
-    Ok(Some(Written { path: head.path, mode, size, shebang: shebang.finish(), crc32: checksum.sum() }))
+    Ok(Written { path: head.path, mode, size, shebang: shebang.finish(), crc32: checksum.sum(), number })
 }
 
 /// Makes commands executable that the archive did not. Written anew, as a mode that is set later would not be less the
 /// umask.
-fn make_executable(package: &Dir, files: &mut [Written], facts: &PackageFacts) -> Result<()> {
+fn make_executable(staged: &Dir, files: &mut [Written], facts: &PackageFacts) -> Result<()> {
     for (_, target) in &facts.bin {
         let Ok(at) = files.binary_search_by(|file| file.path.as_str().cmp(target)) else { continue };
-        if files[at].mode == FileMode::Plain
-            && let Some(bytes) = package.read(&**target)?
+        let file = &mut files[at];
+        let name = DecInt::new(file.number);
+        if file.mode == FileMode::Plain
+            && let Some(bytes) = staged.read(&name)?
         {
-            package.remove_file(&**target)?;
-            files[at].mode = FileMode::Executable;
-            package.create_file_with_mode(&**target, files[at].mode.bits(), &bytes)?;
+            staged.remove_file(&name)?;
+            file.mode = FileMode::Executable;
+            staged.create_file_with_mode(&name, file.mode.bits(), &bytes)?;
         }
     }
     Ok(())
 }
 
-/// Where in an entry of the store the package's files are.
-const PACKAGE: &str = "package";
-
 const PACKAGE_JSON: &str = "package.json";
 
-fn create_package(staged: &Dir) -> Result<Dir> {
-    staged.create_dir(PACKAGE)?;
-    Ok(staged.open_dir(PACKAGE)?)
+/// An archive has at most [`crate::archive::MAX_FILES`] files.
+fn number_of(file: usize) -> u32 {
+    file as u32
 }
 
-fn write_index<'a>(
+fn write_index(
     staged: &Dir,
     integrity: &Integrity,
     facts: &PackageFacts,
-    directories: &[&str],
-    files: impl Iterator<Item = IndexedFile<'a>>,
+    files: &[IndexedFile<'_>],
 ) -> Result<PackageIndex> {
     let mut builder = IndexBuilder::new(&integrity.to_string(), &facts.to_json());
-    builder.directories(directories);
-    builder.files(&files.collect::<Vec<_>>());
+    builder.directories(&directories_of(files));
+    builder.files(files);
     let index = builder.finish();
-    staged.create_file_with_mode("index", 0o644, &index)?;
+    staged.create_file_with_mode(INDEX, 0o644, &index)?;
     let unreadable = || Error::new(ErrorKind::InvalidData, "the index does not read back");
     PackageIndex::parse(index).ok_or_else(|| InstallError::io("index", staged.path(), unreadable()))
 }
@@ -214,10 +187,10 @@ fn paths_of<F>(files: &[F], path: impl Fn(&F) -> &String) -> Vec<&str> {
 
 /// Every folder above a file, each once, parents before children. The paths are sorted, so that a folder's files follow
 /// each other, but for those of folders between them (`a/b`, `a/b-c`, `a/b/c`): hence the set.
-fn directories_of<'a>(paths: &[&'a str]) -> Vec<&'a str> {
+fn directories_of<'a>(files: &[IndexedFile<'a>]) -> Vec<&'a str> {
     let mut seen = rustc_hash::FxHashSet::default();
     let mut directories = Vec::new();
-    for path in paths {
+    for IndexedFile { path, .. } in files {
         let fresh = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
         let first = directories.len();
         directories.extend(fresh.take_while(|directory| seen.insert(*directory)));
@@ -229,6 +202,3 @@ fn directories_of<'a>(paths: &[&'a str]) -> Vec<&'a str> {
 fn mode_of(executable: bool) -> FileMode {
     if executable { FileMode::Executable } else { FileMode::Plain }
 }
-
-#[cfg(test)]
-mod tests;

@@ -29,7 +29,7 @@ use crate::tarball::TarballRequest;
 pub use commit::{Checkout, GitPackage};
 pub use git::FOREIGN_GIT_VARIABLES;
 use manifest::{Beside, SourcePackage};
-pub use shrinkwrap::shrinkwrap_in_folder;
+pub use shrinkwrap::{SHRINKWRAP, shrinkwrap_in_file};
 use tarball::{BundledFiles, Found};
 
 impl UnifiedRegistry {
@@ -139,23 +139,22 @@ impl UnifiedRegistry {
 }
 
 /// The packages that an unpacked package brings along in its `node_modules`: what [`ManifestJob::Bundle`] answers, for
-/// those who have the tarball's verified contents in a folder already. `files` are the paths of all its files, relative
-/// to the folder, with forward slashes. Blocks the thread.
+/// those who have the tarball's verified contents in files already. `files` are the paths of all its files in the package,
+/// with forward slashes, and where each is; `shown` is the package, for errors. Blocks the thread.
 ///
 /// # Errors
 /// Where a package.json cannot be read (`ENOENT` and its like). One that is no JSON object makes no package.
 ///
 /// [`ManifestJob::Bundle`]: utoo_resolver::ManifestJob::Bundle
-pub fn bundled_in_folder<'f>(
-    folder: &Path,
-    files: impl Iterator<Item = &'f str>,
+pub fn bundled_in_files<'f>(
+    files: impl Iterator<Item = (&'f str, PathBuf)>,
+    shown: &str,
 ) -> Result<Arc<[Bundled]>, RegistryError> {
     let mut packages = BundledFiles::default();
-    for path in files {
-        let file = folder.join(path);
+    for (path, file) in files {
         packages.take(path, &mut OpenedLate::new(&file)).map_err(|error| unreadable(&file, &error))?;
     }
-    Ok(to_bundled(&packages.found(), &folder.display().to_string()))
+    Ok(to_bundled(&packages.found(), shown))
 }
 
 /// A file that is opened when it is read: of most files only the names matter.

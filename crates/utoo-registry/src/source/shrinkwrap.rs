@@ -12,28 +12,22 @@ use utoo_lockfile::{Lockfile, LockfileError};
 use utoo_resolver::{ErrorCategory, RegistryError};
 
 /// Its name, at the top of the package.
-pub(super) const FILE: &str = "npm-shrinkwrap.json";
+pub const SHRINKWRAP: &str = "npm-shrinkwrap.json";
 /// One longer than this is none.
 const MAX_LENGTH: u64 = 16 << 20;
 
 /// The npm-shrinkwrap.json of an unpacked package: what [`ManifestJob::Shrinkwrap`] answers, for those who have the
-/// tarball's verified contents in a folder already. Blocks the thread.
+/// tarball's verified contents in files already. `file` is where this one is, and `shown` the package, for errors. Blocks
+/// the thread.
 ///
 /// # Errors
 /// Where it cannot be read (`EACCES`, `EIO`), is longer than 16 MiB (`ETOOLARGE`), or names a location that is no place
 /// for a package (`EBADLOCATION`).
 ///
 /// [`ManifestJob::Shrinkwrap`]: utoo_resolver::ManifestJob::Shrinkwrap
-pub fn shrinkwrap_in_folder(folder: &Path) -> Result<Arc<Lockfile>, RegistryError> {
-    let path = folder.join(FILE);
-    let shown = folder.display().to_string();
-    let file = match std::fs::File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return parse(None, &shown),
-        Err(error) => return Err(super::unreadable(&path, &error)),
-    };
-    let text = read(file).map_err(|error| super::unreadable(&path, &error))?;
-    parse(Some(&text), &shown)
+pub fn shrinkwrap_in_file(file: &Path, shown: &str) -> Result<Arc<Lockfile>, RegistryError> {
+    let text = std::fs::File::open(file).and_then(read).map_err(|error| super::unreadable(file, &error))?;
+    parse(Some(&text), shown)
 }
 
 /// All of it, and one byte more than it may have at the most.
@@ -47,13 +41,13 @@ pub(super) fn read(contents: impl Read) -> std::io::Result<Vec<u8>> {
 pub(super) fn parse(text: Option<&[u8]>, shown: &str) -> Result<Arc<Lockfile>, RegistryError> {
     let Some(text) = text else { return Ok(Arc::default()) };
     let refuse = |code, why: String| {
-        let message = format!("{FILE} in {shown}: {why}");
+        let message = format!("{SHRINKWRAP} in {shown}: {why}");
         RegistryError::new(code, ErrorCategory::Precondition, message)
     };
     if text.len() as u64 > MAX_LENGTH {
         return Err(refuse("ETOOLARGE", format!("it is longer than {MAX_LENGTH} bytes")));
     }
-    match Lockfile::parse(&String::from_utf8_lossy(text), FILE) {
+    match Lockfile::parse(&String::from_utf8_lossy(text), SHRINKWRAP) {
         Ok(lock) => Ok(Arc::new(lock)),
         Err(LockfileError::Location { error, .. }) => Err(refuse("EBADLOCATION", error.to_string())),
         Err(_) => Ok(Arc::default()),

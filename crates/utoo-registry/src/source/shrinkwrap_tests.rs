@@ -30,8 +30,10 @@ fn refuses_places_that_lead_elsewhere() {
 #[test]
 fn refuses_what_is_too_long() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(shrinkwrap_in_folder(folder.path()).unwrap().packages.is_empty());
-    let file = std::fs::File::create(folder.path().join(FILE)).unwrap();
+    let path = folder.path().join("17");
+    let file = std::fs::File::create(&path).unwrap();
     file.set_len(MAX_LENGTH + 1).unwrap();
-    assert_eq!(shrinkwrap_in_folder(folder.path()).unwrap_err().code, "ETOOLARGE");
+    let error = shrinkwrap_in_file(&path, "a@1.0.0").unwrap_err();
+    assert_eq!(error.code, "ETOOLARGE");
+    assert!(error.message.contains("npm-shrinkwrap.json in a@1.0.0"), "{}", error.message);
 }

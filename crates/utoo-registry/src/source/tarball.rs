@@ -57,7 +57,7 @@ pub(crate) fn find_bundled(tarball: &[u8], inflated: u64) -> Result<Vec<(String,
 pub(crate) fn find_shrinkwrap(tarball: &[u8], inflated: u64) -> Result<Option<Vec<u8>>, RegistryError> {
     let mut found = None;
     walk(tarball, inflated, |path, contents| {
-        if path == shrinkwrap::FILE {
+        if path == shrinkwrap::SHRINKWRAP {
             found = Some(shrinkwrap::read(contents)?);
         }
         Ok(())

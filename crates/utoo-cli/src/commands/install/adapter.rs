@@ -10,7 +10,7 @@ use utoo_installer::{
     TarballRequest, TarballSource, is_repository,
 };
 use utoo_lockfile::Lockfile;
-use utoo_registry::{UnifiedRegistry, bundled_in_folder, shrinkwrap_in_folder};
+use utoo_registry::{SHRINKWRAP, UnifiedRegistry, bundled_in_files, shrinkwrap_in_file};
 use utoo_resolver::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, ResolveError,
     SourceManifest,
@@ -272,8 +272,12 @@ impl<'a> WithStore<'a> {
     }
 
     async fn shrinkwrap(&self, request: PackageRequest) -> Result<Arc<Lockfile>, RegistryError> {
+        let shown = request.label();
         let stored = self.installer.obtain(request).await.map_err(|error| self.failure(error))?;
-        let read = tokio::task::spawn_blocking(move || shrinkwrap_in_folder(&stored.folder)).await;
+        let Some(file) = stored.index.find(SHRINKWRAP).map(|file| file.path_in(&stored.folder)) else {
+            return Ok(Arc::default());
+        };
+        let read = tokio::task::spawn_blocking(move || shrinkwrap_in_file(&file, &shown)).await;
         read.unwrap_or_else(|error| {
             let message = "the shrinkwrap could not be read";
             let error = error.to_string();
@@ -282,9 +286,11 @@ impl<'a> WithStore<'a> {
     }
 
     async fn bundled(&self, request: PackageRequest) -> Option<Arc<[Bundled]>> {
+        let shown = request.label();
         let stored = self.installer.obtain(request).await.ok()?;
         let read = tokio::task::spawn_blocking(move || {
-            bundled_in_folder(&stored.folder, stored.index.files().map(|file| file.path))
+            let files = stored.index.files().map(|file| (file.path, file.path_in(&stored.folder)));
+            bundled_in_files(files, &shown)
         });
         read.await.ok()?.ok()
     }

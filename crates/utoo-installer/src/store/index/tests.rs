@@ -3,11 +3,11 @@ use super::*;
 fn sample() -> Vec<u8> {
     let mut builder = IndexBuilder::new("sha512-abc", br#"{"name":"a"}"#);
     builder.directories(&["lib", "lib/deep"]);
-    let file = |path, mode, shebang| IndexedFile { path, size: 7, mode, shebang, crc32: 9 };
+    let file = |path, mode, shebang, number| IndexedFile { path, size: 7, mode, shebang, crc32: 9, number };
     let files = [
-        file("cli.js", FileMode::Executable, Shebang::Crlf),
-        file("lib/deep/x", FileMode::Plain, Shebang::Fine),
-        file("lib/y", FileMode::Plain, Shebang::Fine),
+        file("cli.js", FileMode::Executable, Shebang::Crlf, 1200),
+        file("lib/deep/x", FileMode::Plain, Shebang::Fine, 0),
+        file("lib/y", FileMode::Plain, Shebang::Fine, 1),
     ];
     builder.files(&files);
     builder.finish()
@@ -25,6 +25,7 @@ fn what_is_written_is_read() {
         (command.mode, command.shebang, command.size, command.crc32),
         (FileMode::Executable, Shebang::Crlf, 7, 9)
     );
+    assert_eq!(command.path_in(Path::new("entry")), Path::new("entry/1200"));
     assert_eq!(index.find("nope"), None);
     assert!(index.has_directory("lib") && !index.has_directory("li"));
 }
@@ -49,7 +50,7 @@ fn a_forged_index_names_no_file_outside() {
         let mut builder = IndexBuilder::new("", b"{}");
         builder.directories(&[]);
         let (mode, shebang) = (FileMode::Plain, Shebang::Fine);
-        builder.files(&[IndexedFile { path, size: 0, mode, shebang, crc32: 0 }]);
+        builder.files(&[IndexedFile { path, size: 0, mode, shebang, crc32: 0, number: 0 }]);
         assert!(PackageIndex::parse(builder.finish()).is_none(), "{path:?}");
     }
 }
