@@ -154,23 +154,32 @@ pub(crate) fn hidden_text(job: &Job, tree: &Lockfile, unaddressed: Option<&Entry
     }
     let listed = tree.packages.iter().map(|(location, entry)| (&**location, entry));
     let listed = listed.filter(|(location, _)| is_there(location) && !others.contains_key(location));
-    let listed = listed.map(|(location, entry)| {
-        let entry = without_address(location, entry, unaddressed);
-        match &job.behind {
-            Some(behind) => (location, Cow::Owned(behind.listed(location, entry))),
-            None => (location, entry),
-        }
-    });
-    let mut hidden: Vec<(&str, Cow<'_, Entry>)> = listed.collect();
-    hidden.extend(others.into_iter().map(|(location, entry)| (location, Cow::Borrowed(entry))));
+    let mut hidden: Vec<(&str, &Entry)> = listed.collect();
+    // Seldom any: an entry is large, so that those that stay as they are, are not moved about.
+    let altered: FxHashMap<&str, Entry> = hidden
+        .iter()
+        .filter_map(|(location, entry)| Some((*location, altered(job, location, entry, unaddressed)?)))
+        .collect();
+    for (location, entry) in &mut hidden {
+        *entry = altered.get(location).unwrap_or(entry);
+    }
+    hidden.extend(others);
     let withdrawn = job.plan.with(Action::Withdraw).next().is_some();
     let is_bare = match is_linked {
         true => !job.selection.wanted.iter().any(|location| base_of(location).is_empty()),
         false => hidden.is_empty(),
     };
     let is_none = is_bare && job.disk.found.is_empty() && !withdrawn;
-    let entries = hidden.iter().map(|(location, entry)| (*location, &**entry));
-    (!is_none).then(|| tree.to_hidden_text_with(entries))
+    (!is_none).then(|| tree.to_hidden_text_with(hidden))
+}
+
+/// What is listed in the place of an entry of the tree, where that is something else.
+fn altered(job: &Job, location: &str, entry: &Entry, unaddressed: Option<&EntryFilter>) -> Option<Entry> {
+    match (&job.behind, without_address(location, entry, unaddressed)) {
+        (Some(behind), entry) => Some(behind.listed(location, entry)),
+        (None, Cow::Owned(entry)) => Some(entry),
+        (None, Cow::Borrowed(_)) => None,
+    }
 }
 
 fn without_address<'e>(
