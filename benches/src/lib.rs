@@ -1,6 +1,7 @@
 //! What the benchmarks share.
 //!
 //! * [`corpus`]: the real data that the criterion benches under `benches/` work on;
+//! * [`floor`]: the least that an install can be, for comparison;
 //! * [`phases`]: package managers on the same work, which `scripts/bench` measures.
 //!
 //! `README.md` beside this crate names the source of each workload, and has the latest figures.
@@ -12,6 +13,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 pub mod corpus;
+pub mod floor;
 pub mod phases;
 
 /// Prints what a program has found out, or why it could not, and gives its exit code.

@@ -26,6 +26,7 @@ Examples:
   scripts/bench --workload ./package.json --dir disk on a disk, with a project of your own
   scripts/bench --workload antd --wan 20:1000        a registry 20 ms and 1 Gbit/s away
   scripts/bench --managers utoo --baseline ./utoo.old    this build against another, with 95 % intervals
+  scripts/bench --managers utoo,bun,floor            what utoo and bun take beyond what nobody can do without
   scripts/bench --growth 1000,4000,16000 --managers utoo,bun --phases p0,p1,p4
                                                      how time and memory grow with the graph
   scripts/bench --smoke                              one quick round, as CI runs it
@@ -40,7 +41,8 @@ struct Cli {
     /// Phases, separated by commas [default: all, with --smoke p0,p1,p4].
     #[arg(long, value_delimiter = ',')]
     phases: Vec<String>,
-    /// Managers, separated by commas: utoo, bun, pnpm, npm, utoo-1.1.9 [default: all].
+    /// Managers, separated by commas: utoo, bun, pnpm, npm, utoo-1.1.9 [default: all], and floor, the least that an install
+    /// can be, by utoo's lockfile.
     #[arg(long, value_delimiter = ',')]
     managers: Vec<String>,
     /// How often each phase of each manager is measured [default: 7, with --smoke 1].
@@ -129,7 +131,7 @@ fn options(cli: &Cli) -> Result<Options, BenchError> {
         "manager",
         Manager::ALL.to_vec(),
         Manager::parse,
-        &Manager::ALL.map(Manager::id),
+        &[&Manager::ALL.map(Manager::id)[..], &[Manager::Floor.id()]].concat(),
     )?;
     let wan = cli.wan.as_ref().map(|text| {
         let known = "<milliseconds>:<Mbit/s>, such as 20:1000".to_owned();

@@ -22,6 +22,7 @@ fn colour(manager: Manager) -> &'static str {
         Manager::Npm => "#b8403a",
         Manager::OldUtoo => "#7fb8a6",
         Manager::Baseline => "#8a8f98",
+        Manager::Floor => "#c9ccd1",
     }
 }
 

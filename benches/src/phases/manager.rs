@@ -21,10 +21,12 @@ pub enum Manager {
     OldUtoo,
     /// Another build of the utoo of this repository, which this one is compared with.
     Baseline,
+    /// Nobody's: the least that an install can be. See [`crate::floor`].
+    Floor,
 }
 
 impl Manager {
-    /// All that a table has unless fewer are asked for; a baseline is there only when it is given.
+    /// All that a table has unless others are asked for; a baseline is there only when it is given.
     pub const ALL: [Self; 5] = [Self::Utoo, Self::Bun, Self::Pnpm, Self::Npm, Self::OldUtoo];
 
     /// The name in options and tables.
@@ -37,20 +39,31 @@ impl Manager {
             Self::Npm => "npm",
             Self::OldUtoo => "utoo-1.1.9",
             Self::Baseline => "baseline",
+            Self::Floor => "floor",
         }
     }
 
     /// The manager of this name.
     #[must_use]
     pub fn parse(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|manager| manager.id() == id)
+        Self::ALL.into_iter().chain([Self::Floor]).find(|manager| manager.id() == id)
+    }
+
+    /// Whether it is somebody else's, which utoo is held against.
+    pub(crate) fn is_rival(self) -> bool {
+        !matches!(self, Self::Utoo | Self::Baseline | Self::Floor)
+    }
+
+    /// Whether it finds out by itself what it asks a registry for.
+    pub(crate) fn resolves(self) -> bool {
+        self != Self::Floor
     }
 
     /// The file that it writes when it has resolved.
     #[must_use]
     pub fn lock_file(self) -> &'static str {
         match self {
-            Self::Utoo | Self::Npm | Self::OldUtoo | Self::Baseline => "package-lock.json",
+            Self::Utoo | Self::Npm | Self::OldUtoo | Self::Baseline | Self::Floor => "package-lock.json",
             Self::Bun => "bun.lock",
             Self::Pnpm => "pnpm-lock.yaml",
         }
@@ -59,7 +72,7 @@ impl Manager {
     /// Package and version in npm's registry, and its program below `node_modules`.
     pub(crate) fn pinned(self) -> Option<(&'static str, &'static str, String)> {
         match self {
-            Self::Utoo | Self::Npm | Self::Baseline => None,
+            Self::Utoo | Self::Npm | Self::Baseline | Self::Floor => None,
             Self::Bun => Some(("bun", "1.4.5", ".bin/bun".to_owned())),
             Self::Pnpm => Some(("pnpm", "12.21.0", ".bin/pnpm".to_owned())),
             // Its command is a script that starts node, which starts this.
@@ -83,6 +96,8 @@ impl Manager {
             }
             (Self::OldUtoo, Work::Install) => &["install", "--ignore-scripts", "--registry", registry],
             (Self::OldUtoo, Work::Lock) => &["deps", "--registry", registry],
+            (Self::Floor, Work::Install) => &["install", "--lock", "../lock", "--registry", registry],
+            (Self::Floor, Work::Lock) => &["deps", "--lock", "../lock", "--registry", registry],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -105,6 +120,7 @@ impl Installed {
     pub(crate) fn find(manager: Manager, cache: &Path, own: &Path) -> Result<Self, BenchError> {
         let program = match manager.pinned() {
             None if manager == Manager::Npm => in_path("npm")?,
+            None if manager == Manager::Floor => beside("floor")?,
             None => std::path::absolute(own).map_err(BenchError::at(own))?,
             Some((package, version, program)) => {
                 let folder = cache.join("managers").join(format!("{package}-{version}"));
@@ -135,6 +151,12 @@ fn node_platform() -> String {
         cpu => cpu,
     };
     format!("{os}-{cpu}")
+}
+
+/// A program that is built together with this one.
+pub(crate) fn beside(name: &str) -> Result<PathBuf, BenchError> {
+    let own = std::env::current_exe().map_err(|error| BenchError::program(name, &error))?;
+    Ok(own.with_file_name(name))
 }
 
 fn in_path(name: &str) -> Result<PathBuf, BenchError> {

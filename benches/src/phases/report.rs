@@ -237,8 +237,7 @@ impl Report {
             }
             let wall = |cell: &Cell| cell.median(|sample| sample.wall);
             let own = cells.iter().find(|(_, manager, _)| *manager == Manager::Utoo);
-            let others =
-                cells.iter().filter(|(_, manager, _)| !matches!(manager, Manager::Utoo | Manager::Baseline));
+            let others = cells.iter().filter(|(_, manager, _)| manager.is_rival());
             let best = others.filter_map(|(_, _, cell)| wall(cell)).min_by(f64::total_cmp);
             let ratio = own.and_then(|(_, _, cell)| wall(cell)).zip(best).map(|(own, best)| own / best);
             let mut row = vec![format!("{} {}", phase.id(), phase.label())];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::error::BenchError;
-use super::manager::{Installed, Manager, said};
+use super::manager::{Installed, Manager, beside, said};
 use super::phase::{Cache, Phase, Work};
 use super::run::{TMPFS, file_system};
 use super::sample::Sample;
@@ -42,7 +42,7 @@ impl<'a> Sandbox<'a> {
         workload: &'a Workload,
         registry: String,
     ) -> Result<Self, BenchError> {
-        let measure = std::env::current_exe().map_err(BenchError::at(dir))?.with_file_name("measure");
+        let measure = beside("measure")?;
         let aside = (file_system(dir) != TMPFS).then(Cell::default);
         let root = dir.join(installed.manager.id());
         let sandbox = Self { root, installed, workload, registry, measure, aside };
@@ -53,10 +53,19 @@ impl<'a> Sandbox<'a> {
 
     /// The first install of all, into the warm home; its lockfile is kept.
     pub(crate) fn warm_up(&self) -> Result<(), BenchError> {
+        let lock = self.root.join("lock");
+        if !self.installed.manager.resolves() {
+            // Beside this one, as each manager has its folder.
+            let utoos = self.root.with_file_name(Manager::Utoo.id()).join("lock");
+            fs::copy(&utoos, &lock).map_err(|error| {
+                let reason = format!("{error}; it goes by utoo's lockfile: name utoo before it");
+                BenchError::program(self.installed.manager.id(), &reason)
+            })?;
+        }
         self.reset_project(false)?;
         self.run(Work::Install, Cache::Warm)?;
-        let (from, to) = (self.lock_file(), self.root.join("lock"));
-        fs::copy(&from, to).map(drop).map_err(BenchError::at(&from))
+        let from = self.lock_file();
+        fs::copy(&from, lock).map(drop).map_err(BenchError::at(&from))
     }
 
     /// Makes what a phase begins with.

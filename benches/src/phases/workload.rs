@@ -185,7 +185,7 @@ pub(crate) fn record(
     let folder = workload.folder(cache);
     fs::create_dir_all(&folder).map_err(BenchError::at(&folder))?;
     let mut recorded = Recorded::load(&folder);
-    for installed in managers {
+    for installed in managers.iter().filter(|installed| installed.manager.resolves()) {
         let key = format!("{} {}", installed.manager.id(), installed.version);
         if recorded.managers.contains(&key) && !matches!(installed.manager, Manager::Utoo | Manager::Baseline)
         {
