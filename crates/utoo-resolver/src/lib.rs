@@ -158,7 +158,7 @@ pub use options::{
 pub use registry::{
     Bundled, Documents, ErrorCategory, ManifestJob, ManifestJobDone, Registry, RegistryError, SourceManifest,
 };
-pub use resolve::{ResolveEvent, resolve, resolve_with};
+pub use resolve::{ResolveEvent, resolve, resolve_when, resolve_with};
 pub use resolver::{Chosen, Resolution, Resolver, Spent};
 pub use tree::{DependencyEdge, EdgeKind};
 

@@ -1,5 +1,11 @@
 //! The main loop: one task owns the cache, the table of jobs in flight, and the tree.
 
+use std::collections::VecDeque;
+use std::future::{Future, ready};
+use std::pin::pin;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use rustc_hash::FxHashSet;
 use utoo_types::PackageName;
@@ -55,13 +61,50 @@ pub async fn resolve_with<R: Registry>(
     registry: &R,
     options: &ResolveOptions,
     cache: &mut ManifestCache,
+    on_event: impl FnMut(ResolveEvent<'_>),
+) -> Result<Resolution, ResolveError> {
+    resolve_when(project, registry, (options, ready(options)), cache, on_event).await
+}
+
+/// [`resolve_with`], where it takes a while to find out the options: which node packages will run on is known when that
+/// has started and said so. What the placer lacks first is asked for meanwhile, by options that are likely; all else
+/// goes by those that come.
+///
+/// # Errors
+/// Those of [`resolve`].
+pub async fn resolve_when<'o, R: Registry>(
+    project: &'o Project,
+    registry: &R,
+    (likely, options): (&ResolveOptions, impl Future<Output = &'o ResolveOptions>),
+    cache: &mut ManifestCache,
     mut on_event: impl FnMut(ResolveEvent<'_>),
 ) -> Result<Resolution, ResolveError> {
-    let mut resolver = Resolver::new(project, options)?;
     let mut asked = FxHashSet::default();
     let mut in_flight = FuturesUnordered::new();
-    let mut prefetch = Prefetch::default();
     let mut jobs = Vec::new();
+    let mut early = VecDeque::new();
+    let mut options = pin!(options);
+    let options = match options.as_mut().now_or_never() {
+        Some(options) => options,
+        None => {
+            jobs.extend(first_jobs(project, likely, cache));
+            dispatch(&mut jobs, registry, cache, &mut asked, |job| {
+                on_event(ResolveEvent::Wanted(&job));
+                in_flight.push(run(registry, job));
+            });
+            loop {
+                if in_flight.is_empty() {
+                    break options.await;
+                }
+                match select(options.as_mut(), in_flight.next()).await {
+                    Either::Left((options, _)) => break options,
+                    Either::Right((answer, _)) => early.extend(answer),
+                }
+            }
+        }
+    };
+    let mut resolver = Resolver::new(project, options)?;
+    let mut prefetch = Prefetch::default();
     loop {
         let wants = match resolver.advance(cache)? {
             Step::Done => break,
@@ -79,7 +122,11 @@ pub async fn resolve_with<R: Registry>(
             on_event(ResolveEvent::Wanted(&job));
             in_flight.push(run(registry, job));
         });
-        let Some(mut answer) = in_flight.next().await else {
+        let answer = match early.pop_front() {
+            Some(answer) => Some(answer),
+            None => in_flight.next().await,
+        };
+        let Some(mut answer) = answer else {
             return Err(ResolveError::internal("the placer waits for a job that nobody runs"));
         };
         // Everything that is there already is taken in before the placer looks again.
@@ -91,9 +138,10 @@ pub async fn resolve_with<R: Registry>(
                 on_event(ResolveEvent::Wanted(&job));
                 in_flight.push(run(registry, job));
             });
-            match futures_util::FutureExt::now_or_never(in_flight.next()) {
-                Some(Some(next)) => answer = next,
-                _ => break,
+            let next = early.pop_front().or_else(|| in_flight.next().now_or_never().flatten());
+            match next {
+                Some(next) => answer = next,
+                None => break,
             }
         }
     }
@@ -101,6 +149,18 @@ pub async fn resolve_with<R: Registry>(
     // What is still in flight was only a guess; dropping the futures cancels it.
     drop(in_flight);
     resolver.finish()
+}
+
+/// What the placer will ask for before anything has been answered. Nothing where a lockfile answers most of it: reading
+/// that twice would take longer than the wait. An error is told by whoever places in earnest.
+fn first_jobs(project: &Project, options: &ResolveOptions, cache: &ManifestCache) -> Vec<ManifestJob> {
+    if project.lock.is_some() {
+        return Vec::new();
+    }
+    match Resolver::new(project, options).and_then(|mut resolver| resolver.advance(cache)) {
+        Ok(Step::Blocked(wants)) => wants,
+        Ok(Step::Done) | Err(_) => Vec::new(),
+    }
 }
 
 type Answer = (ManifestJob, Result<ManifestJobDone, RegistryError>);

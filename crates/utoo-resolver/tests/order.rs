@@ -1,8 +1,9 @@
 //! The order in which answers come in never shows: 256 random graphs, each resolved with its answers in order,
-//! shuffled, and delayed, give the same bytes.
+//! shuffled, and delayed, give the same bytes. Nor does it show when the options come.
 
 #![allow(clippy::unwrap_used, clippy::unreachable, reason = "a test may panic")]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -12,8 +13,8 @@ use std::task::{Context, Poll};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use utoo_resolver::{
-    Documents, ErrorCategory, ManifestJob, ManifestJobDone, Project, Registry, RegistryError, ResolveOptions,
-    resolve,
+    Documents, ErrorCategory, ManifestCache, ManifestJob, ManifestJobDone, Project, Registry, RegistryError,
+    ResolveEvent, ResolveOptions, resolve, resolve_when,
 };
 use utoo_types::{Manifest, PackageName, Packument};
 
@@ -114,6 +115,24 @@ fn outcome(project: &Project, registry: &Shuffled) -> String {
     }
 }
 
+/// The same, with options that come after so many polls, and a guess at them that is wrong about all that may be guessed.
+fn outcome_of_late_options(project: &Project, registry: &Shuffled, polls: u32) -> String {
+    let options = ResolveOptions::default();
+    let mut likely = options.clone();
+    likely.pick.default_tag = "none".into();
+    likely.pick.before = Some(0);
+    let late = async {
+        Later(polls).await;
+        &options
+    };
+    let mut cache = ManifestCache::new();
+    let resolving = resolve_when(project, registry, (&likely, late), &mut cache, |_| {});
+    match futures_executor::block_on(resolving) {
+        Ok(resolution) => resolution.lockfile.to_text(),
+        Err(error) => format!("{}: {error}", error.code()),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
@@ -134,6 +153,45 @@ proptest! {
             let random = Some(Mutex::new(fastrand::Rng::with_seed(seed.wrapping_add(run))));
             let registry = Shuffled { packuments: packuments.clone(), random };
             prop_assert_eq!(&calm, &outcome(&project, &registry));
+            prop_assert_eq!(&calm, &outcome_of_late_options(&project, &registry, run as u32 * 4));
         }
     }
+}
+
+/// Where the options are late, the first questions do not wait for them, and are asked once.
+#[test]
+fn the_first_questions_are_asked_before_the_options_are_known() {
+    let packument = |name: &str, dependencies: Value| {
+        let manifest = json!({"name": name, "version": "1.0.0", "dependencies": dependencies,
+            "dist": {"tarball": format!("https://registry.example/{name}-1.0.0.tgz")}});
+        let document =
+            json!({"name": name, "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": manifest}});
+        (name.to_owned(), Packument::from_json(serde_json::to_vec(&document).unwrap()).unwrap())
+    };
+    let packuments =
+        [packument("a", json!({"c": "*"})), packument("b", json!({})), packument("c", json!({}))];
+    let registry = Shuffled { packuments: packuments.into(), random: None };
+    let root = json!({"name": "root", "dependencies": {"a": "*", "b": "*"}});
+    let project = Project::new(Manifest::from_value(&root));
+    let options = ResolveOptions::default();
+    let wanted = RefCell::new(Vec::new());
+    let late = async {
+        Later(3).await;
+        assert_eq!(
+            wanted.borrow().len(),
+            2,
+            "what the project names, and nothing that has to be chosen first"
+        );
+        &options
+    };
+    let on_event = |event: ResolveEvent<'_>| {
+        if let ResolveEvent::Wanted(job) = event {
+            wanted.borrow_mut().push(format!("{job:?}"));
+        }
+    };
+    let mut cache = ManifestCache::new();
+    let resolving = resolve_when(&project, &registry, (&options, late), &mut cache, on_event);
+    let resolution = futures_executor::block_on(resolving).unwrap();
+    assert_eq!(resolution.lockfile.packages.len(), 4);
+    assert_eq!(wanted.borrow().len(), 3, "{wanted:?}");
 }

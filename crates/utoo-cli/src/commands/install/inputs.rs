@@ -116,7 +116,7 @@ impl Inputs {
             return Ok(());
         }
         let project = self.to_project(context, None, (&[], Vec::new()))?;
-        Ok(utoo_resolver::check_project(&project, resolve::options(context).peers)?)
+        Ok(utoo_resolver::check_project(&project, resolve::peers(context))?)
     }
 
     /// What packages may do here.

@@ -1,5 +1,6 @@
 //! The ideal tree, with tarballs fetched ahead.
 
+use std::cell::OnceCell;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tracing::{Instrument as _, debug_span};
@@ -48,38 +49,47 @@ pub(super) async fn resolve(
             installer.begin(lock.clone());
         }
     }
-    let mut options = options(context);
-    options.update = refresh.names;
-    options.dedupe = refresh.dedupe.unwrap_or(options.dedupe);
+    let options_for = |node| {
+        let mut options = options_for(context, node);
+        options.update.clone_from(&refresh.names);
+        options.dedupe = refresh.dedupe.unwrap_or(options.dedupe);
+        options
+    };
+    let (likely, known) = (options_for(None), OnceCell::new());
+    let options = async {
+        let node = node::version_later(context).await;
+        known.get_or_init(|| options_for(node))
+    };
     let started = Instant::now();
     progress.begin(Phase::Resolving);
     let mut cache = ManifestCache::new();
     let policy = registry.policy();
-    let resolution =
-        utoo_resolver::resolve_with(project, registry, &options, &mut cache, |event| match event {
-            ResolveEvent::Wanted(_) => progress.add_total(1),
-            ResolveEvent::Arrived { .. } => progress.tick(""),
-            ResolveEvent::Chosen(chosen) => {
-                if let Some(installer) = installer {
-                    let version = chosen.manifest.raw_version.clone();
-                    let prepare = policy.prepare(&chosen.resolved);
-                    let request = PackageRequest {
-                        name: chosen.name,
-                        version,
-                        resolved: chosen.resolved,
-                        integrity: chosen.integrity,
-                        prepare,
-                    };
-                    installer.prefetch_chosen(&chosen.manifest, request);
-                }
+    let on_event = |event: ResolveEvent<'_>| match event {
+        ResolveEvent::Wanted(_) => progress.add_total(1),
+        ResolveEvent::Arrived { .. } => progress.tick(""),
+        ResolveEvent::Chosen(chosen) => {
+            if let Some(installer) = installer {
+                let version = chosen.manifest.raw_version.clone();
+                let prepare = policy.prepare(&chosen.resolved);
+                let request = PackageRequest {
+                    name: chosen.name,
+                    version,
+                    resolved: chosen.resolved,
+                    integrity: chosen.integrity,
+                    prepare,
+                };
+                installer.prefetch_chosen(&chosen.manifest, request);
             }
-        })
+        }
+    };
+    let resolution = utoo_resolver::resolve_when(project, registry, (&likely, options), &mut cache, on_event)
         .instrument(debug_span!("resolve"));
     let resolution =
         unless_interrupted(policy, async { Ok(resolution.await) }).await.inspect_err(|_| progress.clear())?;
     let resolution = match resolution {
         Err(ResolveError::PeerConflict(conflict)) => {
-            let search = conflict::search((project, &options), registry, &mut cache, &conflict).await;
+            let options = known.get().unwrap_or(&likely);
+            let search = conflict::search((project, options), registry, &mut cache, &conflict).await;
             progress.clear();
             return Err(conflict::failure(inputs, &conflict, search));
         }
@@ -122,8 +132,12 @@ fn describe(inputs: &Inputs, warning: &Warning) -> String {
 
 /// What the configuration says of resolving.
 pub(crate) fn options(context: &Context) -> ResolveOptions {
+    options_for(context, node::version(context))
+}
+
+/// [`options`], with packages that will run on this node.
+fn options_for(context: &Context, node: Option<Version>) -> ResolveOptions {
     let settings = context.config.resolve();
-    let node = node::version(context);
     let (major, minor, patch) = NPM;
     ResolveOptions {
         conflicts: match (settings.force, settings.strict_peer_deps) {
@@ -131,7 +145,7 @@ pub(crate) fn options(context: &Context) -> ResolveOptions {
             (false, true) => Conflicts::Strict,
             (false, false) => Conflicts::Override,
         },
-        peers: if settings.legacy_peer_deps { Peers::Ignore } else { Peers::Install },
+        peers: peers(context),
         optional_peers: optional_peers(context),
         folders: if settings.install_links { Folders::Pack } else { Folders::Link },
         install_strategy: match settings.install_strategy {
@@ -160,6 +174,11 @@ pub(crate) fn options(context: &Context) -> ResolveOptions {
     }
 }
 
+/// Whether peer dependencies are installed.
+pub(super) fn peers(context: &Context) -> Peers {
+    if context.config.resolve().legacy_peer_deps { Peers::Ignore } else { Peers::Install }
+}
+
 /// In milliseconds since 1970; `None` before that.
 fn days_ago(days: f64) -> Option<i64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
@@ -171,10 +190,11 @@ fn days_ago(days: f64) -> Option<i64> {
 pub(super) fn fitness(context: &Context) -> Fitness {
     let settings = context.config.resolve();
     let (major, minor, patch) = NPM;
+    let node = settings.engine_strict.then(|| node::version(context)).flatten();
     Fitness {
         platforms: platforms(&context.config),
         platform_check: if settings.force { PlatformCheck::Ignore } else { PlatformCheck::Enforce },
-        engines: Engines { node: node::version(context), npm: Some(Version::new(major, minor, patch)) },
+        engines: Engines { node, npm: Some(Version::new(major, minor, patch)) },
         // As npm does, `--force` takes any node, not any npm.
         engine_check: match (settings.engine_strict, settings.force) {
             (false, _) => EnginesOfTree::Ignore,
