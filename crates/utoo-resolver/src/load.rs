@@ -64,6 +64,11 @@ impl Project {
             home: None,
         }
     }
+
+    /// Whether the root is among the targets, and with it every workspace, which its links lead to.
+    pub(crate) fn is_root_meant(&self) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|at| at.is_empty())
+    }
 }
 
 /// A folder inside or beside the project, with its package.json.
@@ -114,8 +119,7 @@ pub(crate) fn load<'o>(
     }
     let folders = project.targets.iter().filter_map(|location| builder.tree.folder(location));
     let folders: Vec<NodeId> = folders.collect();
-    let is_root_meant = project.targets.is_empty() || project.targets.iter().any(|at| at.is_empty());
-    for &target in folders.iter().chain(is_root_meant.then_some(&root)) {
+    for &target in folders.iter().chain(project.is_root_meant().then_some(&root)) {
         for name in &project.requests {
             let name = builder.tree.interner.name(name);
             builder.request(target, name);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::{Future, ready};
 use std::pin::pin;
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
@@ -105,19 +106,15 @@ pub async fn resolve_when<'o, R: Registry>(
     };
     let mut resolver = Resolver::new(project, options)?;
     let mut prefetch = Prefetch::default();
+    let mut foreseen = resolver.foreseen();
     loop {
         let wants = match resolver.advance(cache)? {
             Step::Done => break,
             Step::Blocked(wants) => wants,
         };
         resolver.take_chosen().into_iter().for_each(|chosen| on_event(ResolveEvent::Chosen(chosen)));
-        for job in wants {
-            if let ManifestJob::Version { name, spec } = &job {
-                let strength = if resolver.only_tries(&job) { Strength::Tried } else { Strength::Sure };
-                prefetch.want((name, spec, strength), Known { cache, options }, &mut jobs);
-            }
-            jobs.push(job);
-        }
+        let known = Known { cache, options };
+        follow((&resolver, wants), std::mem::take(&mut foreseen), (&mut prefetch, known), &mut jobs);
         dispatch(&mut jobs, registry, cache, &mut asked, |job| {
             on_event(ResolveEvent::Wanted(&job));
             in_flight.push(run(registry, job));
@@ -154,12 +151,35 @@ pub async fn resolve_when<'o, R: Registry>(
 /// What the placer will ask for before anything has been answered. Nothing where a lockfile answers most of it: reading
 /// that twice would take longer than the wait. An error is told by whoever places in earnest.
 fn first_jobs(project: &Project, options: &ResolveOptions, cache: &ManifestCache) -> Vec<ManifestJob> {
+    let mut jobs = Vec::new();
     if project.lock.is_some() {
-        return Vec::new();
+        return jobs;
     }
-    match Resolver::new(project, options).and_then(|mut resolver| resolver.advance(cache)) {
-        Ok(Step::Blocked(wants)) => wants,
-        Ok(Step::Done) | Err(_) => Vec::new(),
+    let Ok(mut resolver) = Resolver::new(project, options) else { return jobs };
+    let foreseen = resolver.foreseen();
+    if let Ok(Step::Blocked(wants)) = resolver.advance(cache) {
+        let known = Known { cache, options };
+        follow((&resolver, wants), foreseen, (&mut Prefetch::default(), known), &mut jobs);
+    }
+    jobs
+}
+
+/// Asks for what the placer wants, and for what that and all that is foreseen will lead to.
+fn follow(
+    (resolver, wants): (&Resolver<'_>, Vec<ManifestJob>),
+    foreseen: Vec<(PackageName, Arc<str>)>,
+    (prefetch, known): (&mut Prefetch, Known<'_>),
+    jobs: &mut Vec<ManifestJob>,
+) {
+    for job in wants {
+        if let ManifestJob::Version { name, spec } = &job {
+            let strength = if resolver.only_tries(&job) { Strength::Tried } else { Strength::Sure };
+            prefetch.want((name, spec, strength), known, jobs);
+        }
+        jobs.push(job);
+    }
+    for (name, spec) in &foreseen {
+        prefetch.want((name, spec, Strength::Sure), known, jobs);
     }
 }
 

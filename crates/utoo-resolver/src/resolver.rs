@@ -96,6 +96,15 @@ impl<'p> Resolver<'p> {
         self.builder.tried.contains(job)
     }
 
+    /// What will be asked for when the turn of workspaces and other folders comes, as name and range: to be asked for ahead.
+    /// Empty where a command is about some of them only.
+    pub(crate) fn foreseen(&self) -> Vec<(PackageName, Arc<str>)> {
+        if !self.project.is_root_meant() {
+            return Vec::new();
+        }
+        self.builder.foreseen().map(|(name, spec)| (name.clone(), Arc::clone(spec))).collect()
+    }
+
     /// The packages chosen since the last call, as far as this platform can use them.
     pub fn take_chosen(&mut self) -> Vec<Chosen> {
         let placed = std::mem::take(&mut self.builder.placed);

@@ -7,14 +7,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use utoo_resolver::{
-    Documents, ErrorCategory, ManifestCache, ManifestJob, ManifestJobDone, Project, Registry, RegistryError,
-    ResolveEvent, ResolveOptions, resolve, resolve_when,
+    Documents, ErrorCategory, Folder, ManifestCache, ManifestJob, ManifestJobDone, Project, Registry,
+    RegistryError, ResolveEvent, ResolveOptions, resolve, resolve_when,
 };
 use utoo_types::{Manifest, PackageName, Packument};
 
@@ -158,18 +158,18 @@ proptest! {
     }
 }
 
+/// The only version of a package.
+fn one(name: &str, dependencies: Value) -> (String, Packument) {
+    let manifest = json!({"name": name, "version": "1.0.0", "dependencies": dependencies,
+        "dist": {"tarball": format!("https://registry.example/{name}-1.0.0.tgz")}});
+    let document = json!({"name": name, "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": manifest}});
+    (name.to_owned(), Packument::from_json(serde_json::to_vec(&document).unwrap()).unwrap())
+}
+
 /// Where the options are late, the first questions do not wait for them, and are asked once.
 #[test]
 fn the_first_questions_are_asked_before_the_options_are_known() {
-    let packument = |name: &str, dependencies: Value| {
-        let manifest = json!({"name": name, "version": "1.0.0", "dependencies": dependencies,
-            "dist": {"tarball": format!("https://registry.example/{name}-1.0.0.tgz")}});
-        let document =
-            json!({"name": name, "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": manifest}});
-        (name.to_owned(), Packument::from_json(serde_json::to_vec(&document).unwrap()).unwrap())
-    };
-    let packuments =
-        [packument("a", json!({"c": "*"})), packument("b", json!({})), packument("c", json!({}))];
+    let packuments = [one("a", json!({"c": "*"})), one("b", json!({})), one("c", json!({}))];
     let registry = Shuffled { packuments: packuments.into(), random: None };
     let root = json!({"name": "root", "dependencies": {"a": "*", "b": "*"}});
     let project = Project::new(Manifest::from_value(&root));
@@ -194,4 +194,44 @@ fn the_first_questions_are_asked_before_the_options_are_known() {
     let resolution = futures_executor::block_on(resolving).unwrap();
     assert_eq!(resolution.lockfile.packages.len(), 4);
     assert_eq!(wanted.borrow().len(), 3, "{wanted:?}");
+}
+
+/// What is asked for, in order, up to the first answer.
+fn asked_first(project: &Project, registry: &Shuffled) -> Vec<String> {
+    let (mut asked, mut is_answered) = (Vec::new(), false);
+    let options = ResolveOptions::default();
+    let resolving = resolve(project, registry, &options, |event| match event {
+        ResolveEvent::Wanted(ManifestJob::Full { name }) if !is_answered => asked.push(name.to_string()),
+        ResolveEvent::Arrived { .. } => is_answered = true,
+        _ => {}
+    });
+    futures_executor::block_on(resolving).unwrap();
+    asked
+}
+
+/// Workspaces have their turn behind the project, but what they need is asked for together with what that needs. Of one
+/// another they need no registry.
+#[test]
+fn what_workspaces_need_is_asked_for_at_once_and_their_own_names_never() {
+    let packuments = ["a", "b", "dev", "peer"].map(|name| one(name, json!({})));
+    let registry = Shuffled { packuments: packuments.into(), random: None };
+    let folder = |location: &str, manifest: Value| Folder {
+        location: location.into(),
+        manifest: Arc::new(Manifest::from_value(&manifest)),
+    };
+    let root = json!({"name": "root", "workspaces": ["x", "y"], "dependencies": {"a": "*"}});
+    let mut project = Project::new(Manifest::from_value(&root));
+    project.workspaces = vec![
+        folder("x", json!({"name": "x", "version": "1.0.0", "dependencies": {"b": "*", "y": "^1.0.0"}})),
+        folder(
+            "y",
+            json!({"name": "y", "version": "1.0.0", "devDependencies": {"dev": "*", "x": "*"},
+            "peerDependencies": {"peer": "*"}}),
+        ),
+    ];
+    // The peers of what the project links to are looked at in its own turn.
+    assert_eq!(asked_first(&project, &registry), ["a", "peer", "b", "dev"]);
+    // Where a command is about one of them, the turn of others may never come.
+    project.targets = vec!["x".into()];
+    assert_eq!(asked_first(&project, &registry), ["a", "peer"]);
 }

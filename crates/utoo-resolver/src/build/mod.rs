@@ -20,7 +20,7 @@ mod verdict;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use utoo_types::Manifest;
+use utoo_types::{Manifest, PackageName};
 
 use crate::cache::ManifestCache;
 use crate::error::ResolveError;
@@ -363,6 +363,19 @@ impl<'o> Builder<'o> {
     fn compare_names(&self, a: Name, b: Name) -> std::cmp::Ordering {
         let interner = &self.tree.interner;
         utoo_types::collate::compare(interner.name_text(a).as_str(), interner.name_text(b).as_str())
+    }
+
+    /// What the project's folders lack, but for peers and for what has the name of a workspace, of which no registry is to
+    /// hear: their turns come late, and then all of it is asked for.
+    pub(crate) fn foreseen(&self) -> impl Iterator<Item = (&PackageName, &Arc<str>)> {
+        let interner = &self.tree.interner;
+        let edges = self.tree.folders().flat_map(|folder| self.problem_edges(folder));
+        let edges = edges.map(|id| self.tree.edge(id));
+        let lacks = edges.filter(|edge| {
+            let is_peer = matches!(edge.kind, EdgeKind::Peer | EdgeKind::PeerOptional);
+            edge.to.is_none() && !is_peer && !self.workspaces.contains_key(&edge.name)
+        });
+        lacks.map(|edge| (interner.name_text(edge.name), interner.want_text(edge.want)))
     }
 
     /// The edges that this turn has to do something about, in the order in which they were declared.

@@ -468,6 +468,11 @@ impl Tree {
             && edge.to.is_some_and(|to| to == node || self.node(to).target == Some(node))
     }
 
+    /// Workspaces, and other folders that links lead to.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = NodeId> {
+        self.folders.values().copied()
+    }
+
     /// The real project or a workspace: what a person can edit, so its peer conflicts are errors.
     pub(crate) fn is_mine(&self, node: NodeId) -> bool {
         self.node(node).is_project_root() || self.is_workspace(node)
