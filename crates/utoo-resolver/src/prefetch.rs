@@ -10,6 +10,7 @@
 //! An optional peer is brought along by nobody, but the placer looks at it and at its peers, for what they would conflict
 //! with. So they are asked for, and nothing else that they need: of `b4a` that is react-native without its 75 packages.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -81,14 +82,19 @@ impl Prefetch {
         &mut self,
         (name, spec, strength): (&PackageName, &Arc<str>, Strength),
         known: Known<'_>,
-        jobs: &mut Vec<ManifestJob>,
+        jobs: &mut VecDeque<ManifestJob>,
     ) {
         let want = Want { name: name.clone(), spec: Arc::clone(spec), strength };
         self.follow(vec![want], known, jobs);
     }
 
     /// A packument arrived: everyone who waited for it is followed.
-    pub(crate) fn arrived(&mut self, packument: &Packument, known: Known<'_>, jobs: &mut Vec<ManifestJob>) {
+    pub(crate) fn arrived(
+        &mut self,
+        packument: &Packument,
+        known: Known<'_>,
+        jobs: &mut VecDeque<ManifestJob>,
+    ) {
         let mut next = Vec::new();
         for (want, kind) in self.waiting.remove(packument.name()).unwrap_or_default() {
             if !self.is_served(&want) {
@@ -98,7 +104,7 @@ impl Prefetch {
         self.follow(next, known, jobs);
     }
 
-    fn follow(&mut self, mut stack: Vec<Want>, known: Known<'_>, jobs: &mut Vec<ManifestJob>) {
+    fn follow(&mut self, mut stack: Vec<Want>, known: Known<'_>, jobs: &mut VecDeque<ManifestJob>) {
         while let Some(want) = stack.pop() {
             if want.strength == Strength::Sure {
                 self.sure.insert(want.name.clone());
@@ -114,7 +120,7 @@ impl Prefetch {
                 }
                 Some(Err(_)) => {}
                 None => {
-                    jobs.push(ManifestJob::Version { name: name.clone(), spec: want.spec.clone() });
+                    jobs.push_back(ManifestJob::Version { name: name.clone(), spec: want.spec.clone() });
                     self.waiting.entry(name).or_default().push((want, kind));
                 }
             }

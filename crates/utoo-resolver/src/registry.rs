@@ -114,6 +114,12 @@ pub trait Registry: Send + Sync {
     /// Which kind of job the registry behind `name` answers best. Must be cheap and constant during a resolve.
     fn documents(&self, name: &PackageName) -> Documents;
 
+    /// How many jobs it works on at a time, and a few more; others would only wait there, and later ones behind them. May
+    /// change during a resolve.
+    fn at_once(&self) -> usize {
+        usize::MAX
+    }
+
     /// Answers one job. May be called concurrently, and at once for many jobs; dropping the future cancels it.
     fn execute(
         &self,

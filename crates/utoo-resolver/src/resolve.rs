@@ -80,19 +80,18 @@ pub async fn resolve_when<'o, R: Registry>(
     cache: &mut ManifestCache,
     mut on_event: impl FnMut(ResolveEvent<'_>),
 ) -> Result<Resolution, ResolveError> {
-    let mut asked = FxHashSet::default();
+    let mut questions = Questions::default();
     let mut in_flight = FuturesUnordered::new();
-    let mut jobs = Vec::new();
     let mut early = VecDeque::new();
     let mut options = pin!(options);
     let options = match options.as_mut().now_or_never() {
         Some(options) => options,
         None => {
-            jobs.extend(first_jobs(project, likely, cache));
-            dispatch(&mut jobs, registry, cache, &mut asked, |job| {
+            first_questions(project, likely, cache, &mut questions);
+            for job in questions.next(registry, cache, 0) {
                 on_event(ResolveEvent::Wanted(&job));
                 in_flight.push(run(registry, job));
-            });
+            }
             loop {
                 if in_flight.is_empty() {
                     break options.await;
@@ -114,11 +113,12 @@ pub async fn resolve_when<'o, R: Registry>(
         };
         resolver.take_chosen().into_iter().for_each(|chosen| on_event(ResolveEvent::Chosen(chosen)));
         let known = Known { cache, options };
-        follow((&resolver, wants), std::mem::take(&mut foreseen), (&mut prefetch, known), &mut jobs);
-        dispatch(&mut jobs, registry, cache, &mut asked, |job| {
+        let foreseen = std::mem::take(&mut foreseen);
+        questions.follow((&resolver, wants), &foreseen, (&mut prefetch, known));
+        for job in questions.next(registry, cache, in_flight.len()) {
             on_event(ResolveEvent::Wanted(&job));
             in_flight.push(run(registry, job));
-        });
+        }
         let answer = match early.pop_front() {
             Some(answer) => Some(answer),
             None => in_flight.next().await,
@@ -129,12 +129,12 @@ pub async fn resolve_when<'o, R: Registry>(
         // Everything that is there already is taken in before the placer looks again.
         loop {
             accept(answer, cache, &mut on_event, |packument, cache| {
-                prefetch.arrived(packument, Known { cache, options }, &mut jobs);
+                prefetch.arrived(packument, Known { cache, options }, &mut questions.guesses);
             });
-            dispatch(&mut jobs, registry, cache, &mut asked, |job| {
+            for job in questions.next(registry, cache, in_flight.len()) {
                 on_event(ResolveEvent::Wanted(&job));
                 in_flight.push(run(registry, job));
-            });
+            }
             let next = early.pop_front().or_else(|| in_flight.next().now_or_never().flatten());
             match next {
                 Some(next) => answer = next,
@@ -148,38 +148,77 @@ pub async fn resolve_when<'o, R: Registry>(
     resolver.finish()
 }
 
-/// What the placer will ask for before anything has been answered. Nothing where a lockfile answers most of it: reading
+/// Asks what the placer will ask before anything has been answered. Nothing where a lockfile answers most of it: reading
 /// that twice would take longer than the wait. An error is told by whoever places in earnest.
-fn first_jobs(project: &Project, options: &ResolveOptions, cache: &ManifestCache) -> Vec<ManifestJob> {
-    let mut jobs = Vec::new();
+fn first_questions(
+    project: &Project,
+    options: &ResolveOptions,
+    cache: &ManifestCache,
+    questions: &mut Questions,
+) {
     if project.lock.is_some() {
-        return jobs;
+        return;
     }
-    let Ok(mut resolver) = Resolver::new(project, options) else { return jobs };
+    let Ok(mut resolver) = Resolver::new(project, options) else { return };
     let foreseen = resolver.foreseen();
     if let Ok(Step::Blocked(wants)) = resolver.advance(cache) {
         let known = Known { cache, options };
-        follow((&resolver, wants), foreseen, (&mut Prefetch::default(), known), &mut jobs);
+        questions.follow((&resolver, wants), &foreseen, (&mut Prefetch::default(), known));
     }
-    jobs
 }
 
-/// Asks for what the placer wants, and for what that and all that is foreseen will lead to.
-fn follow(
-    (resolver, wants): (&Resolver<'_>, Vec<ManifestJob>),
-    foreseen: Vec<(PackageName, Arc<str>)>,
-    (prefetch, known): (&mut Prefetch, Known<'_>),
-    jobs: &mut Vec<ManifestJob>,
-) {
-    for job in wants {
-        if let ManifestJob::Version { name, spec } = &job {
-            let strength = if resolver.only_tries(&job) { Strength::Tried } else { Strength::Sure };
-            prefetch.want((name, spec, strength), known, jobs);
+/// What is to be asked, and what was. What the placer lacks goes first; guesses wait here and not in the registry while
+/// that is busy, where whatever is asked later would have to wait behind them.
+#[derive(Default)]
+struct Questions {
+    asked: FxHashSet<ManifestJob>,
+    wants: Vec<ManifestJob>,
+    guesses: VecDeque<ManifestJob>,
+}
+
+impl Questions {
+    /// Takes up what the placer wants, and what that and all that is foreseen will lead to.
+    fn follow(
+        &mut self,
+        (resolver, wants): (&Resolver<'_>, Vec<ManifestJob>),
+        foreseen: &[(PackageName, Arc<str>)],
+        (prefetch, known): (&mut Prefetch, Known<'_>),
+    ) {
+        for job in wants {
+            if let ManifestJob::Version { name, spec } = &job {
+                let strength = if resolver.only_tries(&job) { Strength::Tried } else { Strength::Sure };
+                prefetch.want((name, spec, strength), known, &mut self.guesses);
+            }
+            self.wants.push(job);
         }
-        jobs.push(job);
+        for (name, spec) in foreseen {
+            prefetch.want((name, spec, Strength::Sure), known, &mut self.guesses);
+        }
     }
-    for (name, spec) in &foreseen {
-        prefetch.want((name, spec, Strength::Sure), known, jobs);
+
+    /// The jobs to start now, beside so many that are under way: each that is neither answered nor asked, by packument unless
+    /// the registry answers by version.
+    fn next<R: Registry>(
+        &mut self,
+        registry: &R,
+        cache: &ManifestCache,
+        under_way: usize,
+    ) -> Vec<ManifestJob> {
+        let asked = &mut self.asked;
+        let mut new = |job| {
+            let job = match job {
+                ManifestJob::Version { name, .. } if is_full(registry, &name) => ManifestJob::Full { name },
+                job => job,
+            };
+            (!cache.answers(&job) && asked.insert(job.clone())).then_some(job)
+        };
+        let mut next: Vec<_> = self.wants.drain(..).filter_map(&mut new).collect();
+        let at_once = registry.at_once().max(1);
+        while under_way + next.len() < at_once {
+            let Some(guess) = self.guesses.pop_front() else { break };
+            next.extend(new(guess));
+        }
+        next
     }
 }
 
@@ -188,25 +227,6 @@ type Answer = (ManifestJob, Result<ManifestJobDone, RegistryError>);
 async fn run<R: Registry>(registry: &R, job: ManifestJob) -> Answer {
     let done = registry.execute(job.clone()).await;
     (job, done)
-}
-
-/// Starts each job that is neither answered nor asked: by packument, unless the registry answers by version.
-fn dispatch<R: Registry>(
-    jobs: &mut Vec<ManifestJob>,
-    registry: &R,
-    cache: &ManifestCache,
-    asked: &mut FxHashSet<ManifestJob>,
-    mut start: impl FnMut(ManifestJob),
-) {
-    for job in jobs.drain(..) {
-        let job = match job {
-            ManifestJob::Version { name, .. } if is_full(registry, &name) => ManifestJob::Full { name },
-            job => job,
-        };
-        if !cache.answers(&job) && asked.insert(job.clone()) {
-            start(job);
-        }
-    }
 }
 
 fn is_full<R: Registry>(registry: &R, name: &PackageName) -> bool {

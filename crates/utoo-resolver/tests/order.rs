@@ -23,11 +23,17 @@ struct Shuffled {
     packuments: BTreeMap<String, Packument>,
     /// No delays at all without it.
     random: Option<Mutex<fastrand::Rng>>,
+    /// How many jobs are to be under way.
+    at_once: usize,
 }
 
 impl Registry for Shuffled {
     fn documents(&self, _: &PackageName) -> Documents {
         Documents::Full
+    }
+
+    fn at_once(&self) -> usize {
+        self.at_once
     }
 
     async fn execute(&self, job: ManifestJob) -> Result<ManifestJobDone, RegistryError> {
@@ -147,11 +153,11 @@ proptest! {
         root.insert("name".into(), "root".into());
         add(&mut root, &dependencies);
         let project = Project::new(Manifest::from_value(&root.into()));
-        let calm = outcome(&project, &Shuffled { packuments: packuments.clone(), random: None });
+        let calm = outcome(&project, &Shuffled { packuments: packuments.clone(), random: None, at_once: usize::MAX });
         prop_assert!(!calm.starts_with("EINTERNAL"), "{}", calm);
         for run in 0..3 {
             let random = Some(Mutex::new(fastrand::Rng::with_seed(seed.wrapping_add(run))));
-            let registry = Shuffled { packuments: packuments.clone(), random };
+            let registry = Shuffled { packuments: packuments.clone(), random, at_once: run as usize };
             prop_assert_eq!(&calm, &outcome(&project, &registry));
             prop_assert_eq!(&calm, &outcome_of_late_options(&project, &registry, run as u32 * 4));
         }
@@ -170,7 +176,7 @@ fn one(name: &str, dependencies: Value) -> (String, Packument) {
 #[test]
 fn the_first_questions_are_asked_before_the_options_are_known() {
     let packuments = [one("a", json!({"c": "*"})), one("b", json!({})), one("c", json!({}))];
-    let registry = Shuffled { packuments: packuments.into(), random: None };
+    let registry = Shuffled { packuments: packuments.into(), random: None, at_once: usize::MAX };
     let root = json!({"name": "root", "dependencies": {"a": "*", "b": "*"}});
     let project = Project::new(Manifest::from_value(&root));
     let options = ResolveOptions::default();
@@ -214,7 +220,7 @@ fn asked_first(project: &Project, registry: &Shuffled) -> Vec<String> {
 #[test]
 fn what_workspaces_need_is_asked_for_at_once_and_their_own_names_never() {
     let packuments = ["a", "b", "dev", "peer"].map(|name| one(name, json!({})));
-    let registry = Shuffled { packuments: packuments.into(), random: None };
+    let registry = Shuffled { packuments: packuments.into(), random: None, at_once: usize::MAX };
     let folder = |location: &str, manifest: Value| Folder {
         location: location.into(),
         manifest: Arc::new(Manifest::from_value(&manifest)),
@@ -234,4 +240,33 @@ fn what_workspaces_need_is_asked_for_at_once_and_their_own_names_never() {
     // Where a command is about one of them, the turn of others may never come.
     project.targets = vec!["x".into()];
     assert_eq!(asked_first(&project, &registry), ["a", "peer"]);
+}
+
+/// While a registry has enough to do, guesses wait; what the placer lacks does not.
+#[test]
+fn only_guesses_wait_while_the_registry_is_busy() {
+    let guesses: Map<String, Value> = (0..9).map(|at| (format!("guess-{at}"), json!("*"))).collect();
+    let mut packuments: BTreeMap<_, _> = guesses.keys().map(|name| one(name, json!({}))).collect();
+    packuments.extend([one("a", json!({"b": "*"})), one("b", json!({})), one("z", guesses.into())]);
+    let root = json!({"name": "root", "dependencies": {"a": "*", "z": "*"}});
+    let project = Project::new(Manifest::from_value(&root));
+    let most_and_all = |at_once| {
+        let registry = Shuffled { packuments: packuments.clone(), random: None, at_once };
+        let (mut open, mut most, mut all) = (0, 0, 0);
+        let options = ResolveOptions::default();
+        let resolving = resolve(&project, &registry, &options, |event| match event {
+            ResolveEvent::Wanted(_) => {
+                all += 1;
+                open += 1;
+                most = most.max(open);
+            }
+            ResolveEvent::Arrived { .. } => open -= 1,
+            ResolveEvent::Chosen(_) => {}
+        });
+        futures_executor::block_on(resolving).unwrap();
+        (most, all)
+    };
+    // The project's own two are asked for at once, and each is asked for once.
+    assert_eq!(most_and_all(1), (2, 12));
+    assert_eq!(most_and_all(usize::MAX), (10, 12));
 }

@@ -28,6 +28,8 @@ pub(super) struct Lanes {
     all: Semaphore,
     /// Tarballs leave a quarter of the lanes to documents, which a resolve waits for.
     tarballs: Semaphore,
+    /// Lanes that are open from the start.
+    near: usize,
     /// What is still to be opened: lanes in all, and for tarballs.
     closed: (usize, usize),
     opened: AtomicBool,
@@ -47,11 +49,17 @@ impl Lanes {
         Self {
             all: Semaphore::new(near),
             tarballs: Semaphore::new(for_tarballs(near)),
+            near,
             closed: (connections - near, for_tarballs(connections) - for_tarballs(near)),
             opened: AtomicBool::new(connections == near),
             watched: AtomicBool::new(connections == near),
             answers: AtomicU64::new(0),
         }
+    }
+
+    /// How many lanes there are now.
+    pub(super) fn open_now(&self) -> usize {
+        if self.opened.load(Ordering::Relaxed) { self.near + self.closed.0 } else { self.near }
     }
 
     /// Waits for a lane.

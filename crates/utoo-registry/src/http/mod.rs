@@ -97,6 +97,13 @@ impl HttpClient {
         }
     }
 
+    /// How many requests are open at a time now, and half as many: what is done with an answer takes a while, in which its
+    /// lane must not stay empty.
+    pub(crate) fn at_once(&self) -> usize {
+        let open = self.lanes.open_now();
+        open.saturating_add(open / 2)
+    }
+
     /// Runs attempts until one succeeds, one fails for good, or the policy has had enough.
     pub(crate) async fn retrying<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, RegistryError>
     where

@@ -33,17 +33,15 @@ impl Guess {
 
     /// Wants these of the root, and answers each question in the order in which it was asked. Gives all the questions.
     fn asked(mut self, root: &[(&str, &str)]) -> Vec<String> {
-        let mut jobs = Vec::new();
+        let mut jobs = VecDeque::new();
         for &(name, spec) in root {
             let known = Known { cache: &self.cache, options: &self.options };
             let want = (&PackageName::new_unchecked(name), &Arc::from(spec), Strength::Sure);
             self.prefetch.want(want, known, &mut jobs);
         }
         let mut asked = Vec::new();
-        while !jobs.is_empty() {
-            let ManifestJob::Version { name, .. } = jobs.remove(0) else {
-                unreachable!("a guess is about versions")
-            };
+        while let Some(job) = jobs.pop_front() {
+            let ManifestJob::Version { name, .. } = job else { unreachable!("a guess is about versions") };
             if asked.contains(&name.to_string()) {
                 continue;
             }

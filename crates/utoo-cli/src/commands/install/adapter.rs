@@ -154,6 +154,10 @@ impl Registry for Guarded<'_> {
         self.registry.documents(name)
     }
 
+    fn at_once(&self) -> usize {
+        self.registry.at_once()
+    }
+
     async fn execute(&self, job: ManifestJob) -> Result<ManifestJobDone, RegistryError> {
         match &job {
             ManifestJob::Source { spec } if !self.policy.permits_spec(spec) => Err(exotic(spec.raw())),
@@ -190,6 +194,10 @@ pub(super) struct WithStore<'a> {
 impl Registry for WithStore<'_> {
     fn documents(&self, name: &PackageName) -> Documents {
         self.guarded.documents(name)
+    }
+
+    fn at_once(&self) -> usize {
+        self.guarded.at_once()
     }
 
     async fn execute(&self, job: ManifestJob) -> Result<ManifestJobDone, RegistryError> {
