@@ -166,8 +166,9 @@ proptest! {
 
 /// The only version of a package.
 fn one(name: &str, dependencies: Value) -> (String, Packument) {
-    let manifest = json!({"name": name, "version": "1.0.0", "dependencies": dependencies,
-        "dist": {"tarball": format!("https://registry.example/{name}-1.0.0.tgz")}});
+    let dist = json!({"tarball": format!("https://registry.example/{name}-1.0.0.tgz")});
+    let mut manifest = json!({"name": name, "version": "1.0.0", "dist": dist});
+    manifest["dependencies"] = dependencies;
     let document = json!({"name": name, "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": manifest}});
     (name.to_owned(), Packument::from_json(serde_json::to_vec(&document).unwrap()).unwrap())
 }
