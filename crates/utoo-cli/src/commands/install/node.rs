@@ -1,6 +1,6 @@
 //! The version of node that packages will run on.
 //!
-//! npm is node and knows its own version. utoo asks `node --version`, which takes 40 ms, once for each node: the answer
+//! npm is node and knows its own version. utoo asks `node --version`, which takes 6 ms and more, once for each node: the answer
 //! is kept in the cache, `node-version.json`, one line: the program's real path, size, modification time in nanoseconds,
 //! and version. It is stale when any of the first three has changed; anything unreadable is a miss.
 
