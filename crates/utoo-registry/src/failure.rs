@@ -55,14 +55,27 @@ impl Failure {
         Self { error: Box::new(error), retry: retry_of_status(status, headers, now) }
     }
 
+    /// A response that did not come in time.
+    pub(crate) fn late(url: &Url) -> Self {
+        Self::below_http(url, LATE, &[])
+    }
+
+    /// A response that ended before its end, or did not begin.
+    pub(crate) fn lost(url: &Url, error: &io::Error) -> Self {
+        Self::below_http(url, classify_io(Some(error.kind())), &[error.to_string()])
+    }
+
     /// A request that got no response, or lost it.
     pub(crate) fn transport(url: &Url, error: reqwest::Error) -> Self {
         let error = error.without_url();
-        let (code, category, what, retry) = classify(&error);
+        Self::below_http(url, classify(&error), &chain(&error))
+    }
+
+    fn below_http(url: &Url, (code, category, what, retry): Class, causes: &[String]) -> Self {
         let host = url.host_str().unwrap_or("the registry");
         let mut made = RegistryError::new(code, category, format!("{host}: {what}")).at(redact(url));
-        for cause in chain(&error) {
-            made = made.caused_by(redact_text(&cause));
+        for cause in causes {
+            made = made.caused_by(redact_text(cause));
         }
         if category == ErrorCategory::Local {
             made = made.hint(
@@ -105,6 +118,8 @@ fn of_status(status: StatusCode) -> (&'static str, ErrorCategory) {
 
 type Class = (&'static str, ErrorCategory, &'static str, Retry);
 
+const LATE: Class = ("ETIMEDOUT", ErrorCategory::Transient, "no answer in time", Retry::Backoff);
+
 /// What went wrong below HTTP. Names that do not exist and certificates that are not trusted stay so; everything else
 /// may pass.
 fn classify(error: &reqwest::Error) -> Class {
@@ -112,7 +127,7 @@ fn classify(error: &reqwest::Error) -> Class {
         return classify_tls(tls);
     }
     if error.is_timeout() {
-        return ("ETIMEDOUT", ErrorCategory::Transient, "no answer in time", Retry::Backoff);
+        return LATE;
     }
     if error.is_dns() {
         // EAI_AGAIN has no kind of its own; its text has been the same on every C library for decades.
@@ -123,7 +138,10 @@ fn classify(error: &reqwest::Error) -> Class {
     if error.is_builder() {
         return ("EINVALIDURL", ErrorCategory::Precondition, "this cannot be asked for", Retry::Never);
     }
-    let kind = find::<io::Error>(error).map(io::Error::kind);
+    classify_io(find::<io::Error>(error).map(io::Error::kind))
+}
+
+fn classify_io(kind: Option<io::ErrorKind>) -> Class {
     match kind {
         Some(io::ErrorKind::ConnectionRefused) => {
             ("ECONNREFUSED", ErrorCategory::Transient, "the connection was refused", Retry::Backoff)
@@ -134,9 +152,7 @@ fn classify(error: &reqwest::Error) -> Class {
         Some(io::ErrorKind::NetworkUnreachable) => {
             ("ENETUNREACH", ErrorCategory::Transient, "the network cannot be reached", Retry::Backoff)
         }
-        Some(io::ErrorKind::TimedOut) => {
-            ("ETIMEDOUT", ErrorCategory::Transient, "no answer in time", Retry::Backoff)
-        }
+        Some(io::ErrorKind::TimedOut) => LATE,
         _ => ("ECONNRESET", ErrorCategory::Transient, "the connection was lost", Retry::Backoff),
     }
 }

@@ -352,6 +352,88 @@ async fn a_proxy_gets_its_own_credentials_and_not_the_registrys_place_in_errors(
 }
 
 #[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_no_failure() {
+    let body = document("a", &["1.0.0"]);
+    let whole = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let server = Server::start(move |_, _| Reply::Raw(whole.clone().into())).await;
+    let mut options = Machine::new(&server.url).options();
+    (options.retry.retries, options.cache_dir) = (0, None);
+    let registry = UnifiedRegistry::new(options).unwrap();
+    for count in 1..=3 {
+        assert_eq!(packument(&registry, "a").await.unwrap().len(), 1);
+        assert_eq!((server.count(), registry.stats().requests), (count, count as u64));
+    }
+}
+
+#[tokio::test]
+async fn what_follows_an_answer_is_no_answer_to_another_question() {
+    let planted = document("b", &["6.6.6"]);
+    let answer = |body: &str| format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let both = answer(&document("a", &["1.0.0"])) + &answer(&planted);
+    let server = Server::start(move |asked, _| match &*asked.target {
+        "/a" => Reply::Stall(both.clone().into()),
+        _ => Reply::ok(document("b", &["1.0.0"])),
+    })
+    .await;
+    let registry = Machine::new(&server.url).registry();
+    packument(&registry, "a").await.unwrap();
+    let found = packument(&registry, "b").await.unwrap();
+    assert!(found.find("1.0.0").is_some() && found.find("6.6.6").is_none());
+}
+
+#[tokio::test]
+async fn an_unchanged_document_leaves_its_connection_to_the_next_question() {
+    let server = Server::start(|asked, _| match asked.header("if-none-match") {
+        Some(_) => Reply::status(304, ""),
+        None => Reply::ok(document("a", &["1.0.0"])).with("etag", "\"1\""),
+    })
+    .await;
+    let machine = Machine::new(&server.url).flag("prefer-online", "true");
+    let registry = machine.registry();
+    for _ in 0..5 {
+        assert_eq!(packument(&registry, "a").await.unwrap().len(), 1);
+        registry.flush();
+    }
+    assert_eq!((server.count(), server.connections()), (5, 1));
+}
+
+/// The question is asked anew then, and the others of that host not here at all.
+#[tokio::test]
+async fn an_answer_in_chunks_or_without_length_is_read_by_the_other_client() {
+    let body = document("a", &["1.0.0"]);
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    for answer in [chunked, format!("HTTP/1.1 200 OK\r\n\r\n{body}")] {
+        let server = Server::start(move |_, _| Reply::Raw(answer.clone().into())).await;
+        let mut options = Machine::new(&server.url).options();
+        (options.retry.retries, options.cache_dir) = (0, None);
+        let registry = UnifiedRegistry::new(options).unwrap();
+        for count in [2, 3, 4] {
+            assert_eq!(packument(&registry, "a").await.unwrap().len(), 1);
+            assert_eq!((server.count(), registry.stats().requests), (count, count as u64));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_large_tarball_is_put_together_from_its_parts() {
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 251) as u8).collect();
+    let sent = bytes.clone();
+    let server = Server::start(move |_, _| Reply::ok(sent.clone())).await;
+    let registry = Machine::new(&server.url).registry();
+    for _ in 0..2 {
+        let request = tarball(format!("{}a/-/a-1.0.0.tgz", server.url));
+        let watch = |seen: &mut usize, part: &[u8]| *seen += part.len();
+        let (fetched, watched) = registry.fetch_tarball_watched(&request, || 0, watch).await.unwrap();
+        assert!(fetched == bytes);
+        assert_eq!(watched, bytes.len());
+    }
+    assert_eq!((registry.stats().bytes_received, server.connections()), (6_000_000, 1));
+}
+
+#[tokio::test]
 async fn connections_are_limited() {
     let server = Server::start(|asked, _| {
         let package = asked.target.trim_start_matches('/');
@@ -366,7 +448,7 @@ async fn connections_are_limited() {
         jobs.spawn(async move { packument(&registry, &format!("p{index}")).await.map(|found| found.len()) });
     }
     assert!(jobs.join_all().await.into_iter().all(|found| found == Ok(1)));
-    assert_eq!((server.count(), registry.stats().requests), (30, 30));
+    assert_eq!((server.count(), registry.stats().requests, server.connections()), (30, 30, 1));
 }
 
 #[tokio::test]

@@ -2,27 +2,28 @@
 //! first request needs it, so that a run that asks nobody, or only `http://`, reads no certificates.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, Proxy};
 use url::Url;
 use utoo_config::{ClientCertificate, Network};
 use utoo_resolver::{ErrorCategory, RegistryError};
 
+use super::IDLE;
+use super::direct::Direct;
 use super::tls::{self, ClientIdentity};
 use crate::options::Timeouts;
 
 /// HTTP/2 windows: a stream takes a whole packument without waiting for an update, a connection a hundred of them.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 32 << 20;
-/// A connection is kept this long without use: longer than the pauses within one install.
-const IDLE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct Clients {
     network: Arc<Network>,
     timeouts: Timeouts,
     connections: usize,
+    /// `None` where what is configured is for another client.
+    direct: OnceLock<Option<Direct>>,
     plain: OnceLock<Result<Client, RegistryError>>,
     secure: OnceLock<Result<Client, RegistryError>>,
     /// Few or none: looked through in order.
@@ -35,6 +36,7 @@ impl Clients {
             network: Arc::new(network),
             timeouts,
             connections,
+            direct: OnceLock::new(),
             plain: OnceLock::new(),
             secure: OnceLock::new(),
             identified: Mutex::new(Vec::new()),
@@ -54,6 +56,16 @@ impl Clients {
             Some(files) if url.scheme() == "https" => self.identified(files),
             _ => self.secure.get_or_init(|| self.build_secure()).clone(),
         }
+    }
+
+    /// What asks without any client around it, where nothing stands between this machine and the host.
+    pub(crate) fn direct(&self, url: &Url) -> Option<&Direct> {
+        let is_plain = url.scheme() == "http" && url.username().is_empty() && url.password().is_none();
+        let direct = || {
+            let applies = self.network.local_address.is_none() && !self.has_proxy();
+            applies.then(|| Direct::new(&self.network.user_agent, self.timeouts, self.connections))?
+        };
+        is_plain.then(|| self.direct.get_or_init(direct).as_ref())?
     }
 
     fn needs_tls(&self, url: &Url) -> bool {

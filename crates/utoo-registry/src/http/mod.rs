@@ -7,7 +7,9 @@
 //! with the reading and decoding of the body inside, since a body that is cut is as transient as a lost connection.
 
 mod clients;
+mod direct;
 mod lanes;
+mod response;
 mod retry;
 mod tls;
 
@@ -16,7 +18,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use reqwest::Response;
 use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
@@ -30,16 +31,20 @@ use crate::stats::Counters;
 use crate::store::Validators;
 
 use clients::Clients;
+use direct::Trouble;
 use lanes::{Lane, Lanes};
+use response::Response;
 pub use retry::RetryPolicy;
 pub(crate) use retry::{Retry, retry_of_status};
 
 /// npm follows as many.
 const MAX_REDIRECTS: usize = 20;
 /// What is read of an error's body, in bytes: its reason stands at the start.
-const MAX_REASON: usize = 16 * 1024;
+const MAX_REASON: u64 = 16 * 1024;
 /// A body's memory is reserved by its announced length, up to this.
 const MAX_RESERVE: u64 = 64 << 20;
+/// A connection is kept this long without use: longer than the pauses within one install.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +74,7 @@ pub(crate) enum IfChanged<'a> {
 
 /// A response with status 2xx, its body still to be read.
 pub(crate) struct Answer<'a> {
-    response: Response,
+    response: Response<'a>,
     url: Url,
     counters: &'a Counters,
     _lane: Lane<'a>,
@@ -183,13 +188,13 @@ impl HttpClient {
             return Ok(IfChanged::Changed(Answer { response, url, counters, _lane: lane }));
         }
         let headers = response.headers().clone();
-        let said = reason(response).await;
+        let said = self.reason(response, &url).await;
         Err(Failure::status(&ask.url, status, (&headers, self.clock.now()), said))
     }
 
     /// Sends the request and follows redirects. Credentials, client certificates included, go to the origin they are
     /// for; a redirect elsewhere loses them for good, even if another one leads back.
-    async fn follow(&self, ask: &Ask, headers: &HeaderMap) -> Result<(Response, Url), Failure> {
+    async fn follow(&self, ask: &Ask, headers: &HeaderMap) -> Result<(Response<'_>, Url), Failure> {
         let total = match ask.traffic {
             Traffic::Document { .. } => self.timeouts.document,
             Traffic::Tarball => self.timeouts.tarball,
@@ -201,7 +206,7 @@ impl HttpClient {
             if !is_redirect(response.status()) {
                 return Ok((response, url));
             }
-            let next = location(&url, &response)?;
+            let next = location(&url, response.headers())?;
             if !same_origin(&url, &next) {
                 credentials = None;
             }
@@ -216,15 +221,35 @@ impl HttpClient {
         headers: &HeaderMap,
         credentials: Option<&Credentials>,
         total: Duration,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response<'_>, Failure> {
+        let authorization = credentials.and_then(|known| known.authorization.as_ref());
+        let authorization = authorization.map(|secret| secret_value(url, secret)).transpose()?;
+        if let Some(direct) = self.clients.direct(url) {
+            let headers = (headers, authorization.as_ref());
+            match direct.get(url, headers, total, &self.counters.requests).await {
+                Ok(response) => return Ok(Response::Direct(Box::new(response))),
+                Err(Trouble::Failed(failure)) => return Err(failure),
+                Err(Trouble::Beyond) => {}
+            }
+        }
         let certificate = credentials.and_then(|known| known.client_certificate.as_ref());
         let client = self.clients.client(url, certificate)?;
         let mut request = client.get(url.clone()).headers(headers.clone()).timeout(total);
-        if let Some(authorization) = credentials.and_then(|known| known.authorization.as_ref()) {
-            request = request.header(header::AUTHORIZATION, secret_value(url, authorization)?);
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
         }
         self.counters.requests.add(1);
-        request.send().await.map_err(|error| Failure::transport(url, error))
+        let sent = request.send().await;
+        sent.map(Response::Any).map_err(|error| Failure::transport(url, error))
+    }
+
+    /// What the registry gives as reason: `error`, `reason` or `message` of a JSON object. Anything else is not shown.
+    async fn reason(&self, response: Response<'_>, url: &Url) -> Option<String> {
+        let body = response.body(url, MAX_REASON, &self.counters.bytes_received, |_| ()).await.ok()?;
+        let value: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        let text = ["error", "reason", "message"].iter().find_map(|key| value.get(key)?.as_str())?;
+        let line: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
+        (!line.is_empty()).then_some(line)
     }
 }
 
@@ -234,46 +259,8 @@ impl Answer<'_> {
     }
 
     /// The whole body, at most `limit` bytes, shown to `watch` as it arrives.
-    pub(crate) async fn body(
-        mut self,
-        limit: u64,
-        mut watch: impl FnMut(&[u8]) + Send,
-    ) -> Result<Bytes, Failure> {
-        let announced = self.response.content_length();
-        let too_large = || {
-            let message = format!("the response is larger than {limit} bytes");
-            Failure::malformed("ETOOLARGE", &self.url, message)
-        };
-        if announced.is_some_and(|length| length > limit) {
-            return Err(too_large());
-        }
-        let mut first: Option<Bytes> = None;
-        let mut rest: Vec<u8> = Vec::new();
-        let mut received: u64 = 0;
-        loop {
-            let chunk = self.response.chunk().await;
-            let chunk = chunk.map_err(|error| Failure::transport(&self.url, error))?;
-            let Some(chunk) = chunk else { break };
-            received += chunk.len() as u64;
-            self.counters.bytes_received.add(chunk.len() as u64);
-            if received > limit {
-                return Err(too_large());
-            }
-            watch(&chunk);
-            // One chunk is the rule for small documents, and then nothing is copied.
-            match (&first, rest.is_empty()) {
-                (None, true) => first = Some(chunk),
-                (Some(begun), _) => {
-                    let expected = announced.unwrap_or(0).clamp(received, MAX_RESERVE.max(received));
-                    rest.reserve(usize::try_from(expected).unwrap_or(0));
-                    rest.extend_from_slice(begun);
-                    rest.extend_from_slice(&chunk);
-                    first = None;
-                }
-                (None, false) => rest.extend_from_slice(&chunk),
-            }
-        }
-        Ok(first.unwrap_or_else(|| rest.into()))
+    pub(crate) async fn body(self, limit: u64, watch: impl FnMut(&[u8]) + Send) -> Result<Bytes, Failure> {
+        self.response.body(&self.url, limit, &self.counters.bytes_received, watch).await
     }
 }
 
@@ -306,9 +293,9 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-fn location(url: &Url, response: &Response) -> Result<Url, Failure> {
+fn location(url: &Url, headers: &HeaderMap) -> Result<Url, Failure> {
     let wrong = |why: &str| Failure::malformed("EREDIRECT", url, format!("a redirect {why}"));
-    let value = response.headers().get(header::LOCATION).ok_or_else(|| wrong("without a location"))?;
+    let value = headers.get(header::LOCATION).ok_or_else(|| wrong("without a location"))?;
     let text = std::str::from_utf8(value.as_bytes()).map_err(|_| wrong("to something that is no text"))?;
     let next = url.join(text).map_err(|_| wrong("to something that is no URL"))?;
     if !matches!(next.scheme(), "http" | "https") {
@@ -324,21 +311,6 @@ fn is_about(answered: &HeaderMap, held: &Validators) -> bool {
     };
     let weak = |etag: &str| etag.strip_prefix("W/").unwrap_or(etag).to_owned();
     held.etag.as_deref().is_none_or(|ours| weak(ours) == weak(theirs))
-}
-
-/// What the registry gives as reason: `error`, `reason` or `message` of a JSON object. Anything else is not shown.
-async fn reason(mut response: Response) -> Option<String> {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_REASON {
-            return None;
-        }
-    }
-    let value: serde_json::Value = serde_json::from_slice(&body).ok()?;
-    let text = ["error", "reason", "message"].iter().find_map(|key| value.get(key)?.as_str())?;
-    let line: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
-    (!line.is_empty()).then_some(line)
 }
 
 /// Says in the error how hard it was tried.

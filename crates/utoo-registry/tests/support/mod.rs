@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -69,6 +69,7 @@ type Handler = dyn Fn(&Asked, usize) -> Reply + Send + Sync;
 pub struct Server {
     pub url: String,
     log: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -80,16 +81,24 @@ impl Server {
         let log: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let handler: Arc<Handler> = Arc::new(handler);
         let asked = Arc::clone(&log);
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let accepted = Arc::clone(&connections);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                accepted.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(serve(stream, Arc::clone(&handler), Arc::clone(&asked)));
             }
         });
-        Self { url, log, task }
+        Self { url, log, connections, task }
     }
 
     pub fn asked(&self) -> Vec<Asked> {
         self.log.lock().unwrap().clone()
+    }
+
+    /// How many were opened.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     pub fn count(&self) -> usize {
