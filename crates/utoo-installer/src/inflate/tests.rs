@@ -30,7 +30,7 @@ fn inflated(inflater: &mut Inflater, tarball: &[u8]) -> Result<Vec<u8>, TarballP
 
 #[test]
 fn one_member_many_members_and_none() {
-    let mut inflater = Inflater::new();
+    let mut inflater = Inflater::new(WHOLE);
     let text = b"package/".repeat(10_000);
     let one = gzip(&text);
     assert_eq!(inflater.inflate(&one), Some(&text[..]));
@@ -48,14 +48,44 @@ fn one_member_many_members_and_none() {
 #[test]
 fn large_ones_are_read_piece_by_piece() {
     let text = vec![b'x'; WHOLE + 1];
-    assert_eq!(Inflater::new().inflate(&gzip(&text)), None);
-    assert!(Inflater::new().inflate(&gzip(&text[1..])).is_some());
-    assert_eq!(inflated(&mut Inflater::new(), &gzip(&text)).unwrap(), text);
+    assert_eq!(Inflater::new(WHOLE).inflate(&gzip(&text)), None);
+    assert!(Inflater::new(WHOLE).inflate(&gzip(&text[1..])).is_some());
+    assert_eq!(inflated(&mut Inflater::new(WHOLE), &gzip(&text)).unwrap(), text);
+    assert_eq!(inflated(&mut Inflater::new(LARGE), &gzip(&text)).unwrap(), text);
+    assert!(Inflater::new(LARGE).inflate(&gzip(&text)).is_some());
+}
+
+#[test]
+fn heads_with_names_and_comments_are_stepped_over_and_those_that_are_none_are_errors() {
+    let mut inflater = Inflater::new(WHOLE);
+    let builder = flate2::GzBuilder::new().filename("package.tar").comment("by hand").extra([1, 2, 3]);
+    let mut encoder = builder.write(Vec::new(), Compression::fast());
+    encoder.write_all(b"content").unwrap();
+    let named = encoder.finish().unwrap();
+    assert_eq!(inflated(&mut inflater, &named).unwrap(), b"content");
+    for (at, byte) in [(0, 0x1e), (2, 7), (3, 0xe0)] {
+        let mut wrong = named.clone();
+        wrong[at] = byte;
+        assert!(
+            matches!(Members::new(&wrong).read(&mut [0; 64]), Err(TarballProblem::Compression(_))),
+            "{at}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_checksum_is_an_error() {
+    let mut inflater = Inflater::new(WHOLE);
+    let mut wrong = gzip(&b"0123456789".repeat(500));
+    let end = wrong.len();
+    wrong[end - 8] ^= 1;
+    assert_eq!(inflater.inflate(&wrong), None);
+    assert!(matches!(inflated(&mut inflater, &wrong), Err(TarballProblem::Compression(_))));
 }
 
 #[test]
 fn three_bytes_by_chance_are_no_second_member_and_a_real_one_is_not_missed() {
-    let mut inflater = Inflater::new();
+    let mut inflater = Inflater::new(WHOLE);
     let content = [&GZIP_MAGIC[..], b" stored as it is ", &GZIP_MAGIC].concat();
     let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
     encoder.write_all(&content).unwrap();
@@ -73,7 +103,7 @@ fn three_bytes_by_chance_are_no_second_member_and_a_real_one_is_not_missed() {
 
 #[test]
 fn a_wrong_size_field_is_an_error_and_a_cut_stream_too() {
-    let mut inflater = Inflater::new();
+    let mut inflater = Inflater::new(WHOLE);
     let good = gzip(&b"0123456789".repeat(500));
     let mut wrong = good.clone();
     let end = wrong.len();

@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use utoo_fs::{Dir, Published};
 use utoo_types::{Algorithm, Integrity};
 
-use crate::inflate::Inflater;
+use crate::inflate::{Inflater, LARGE, WHOLE, stated_size};
 use crate::policy::Prepare;
 use crate::source::PackageRequest;
 use crate::{InstallError, Result};
@@ -59,6 +59,8 @@ struct Shared {
     session: Session,
     /// Decompressors and their buffers, at most one for each thread that unpacks.
     inflaters: Mutex<Vec<Inflater>>,
+    /// For large archives: one for all threads, so that what it holds is bounded.
+    large: Mutex<Inflater>,
 }
 
 /// Where in the store a package is.
@@ -123,7 +125,8 @@ impl Store {
     pub fn open(cache_dir: impl AsRef<Path>) -> Self {
         let root = cache_dir.as_ref().join("store").join("v1");
         let session = Session::new(root.clone());
-        Self { shared: Arc::new(Shared { root, session, inflaters: Mutex::default() }) }
+        let large = Mutex::new(Inflater::new(LARGE));
+        Self { shared: Arc::new(Shared { root, session, inflaters: Mutex::default(), large }) }
     }
 
     /// Where it is.
@@ -168,16 +171,30 @@ impl Store {
         {
             return Ok(there);
         }
-        let bad = |problem| InstallError::Tarball { package: request.label(), problem };
+        let is_large = stated_size(tarball).is_some_and(|size| (WHOLE + 1..=LARGE).contains(&size));
+        if is_large && let Ok(mut inflater) = self.shared.large.try_lock() {
+            return self.unpack_with(&mut inflater, request, (&key, integrity), tarball);
+        }
         let mut inflater = self.take_inflater();
-        let stored = match inflater.inflate(tarball) {
-            Some(archive) => Contents::read(archive)
-                .map_err(bad)
-                .and_then(|contents| self.add(&key, &|staged| contents.write(staged, integrity))),
-            None => self.add(&key, &|staged| write::inflate_into(staged, integrity, tarball, &bad)),
-        };
+        let stored = self.unpack_with(&mut inflater, request, (&key, integrity), tarball);
         self.shared.inflaters.lock().unwrap_or_else(PoisonError::into_inner).push(inflater);
         stored
+    }
+
+    fn unpack_with(
+        &self,
+        inflater: &mut Inflater,
+        request: &PackageRequest,
+        (key, integrity): (&StoreKey, &Integrity),
+        tarball: &[u8],
+    ) -> Result<StoredPackage> {
+        let bad = |problem| InstallError::Tarball { package: request.label(), problem };
+        match inflater.inflate(tarball) {
+            Some(archive) => Contents::read(archive)
+                .map_err(bad)
+                .and_then(|contents| self.add(key, &|staged| contents.write(staged, integrity))),
+            None => self.add(key, &|staged| write::inflate_into(staged, integrity, tarball, &bad)),
+        }
     }
 
     /// Removes what killed processes left under `tmp`. One folder is listed.
@@ -239,7 +256,7 @@ impl Store {
 
     fn take_inflater(&self) -> Inflater {
         let mut inflaters = self.shared.inflaters.lock().unwrap_or_else(PoisonError::into_inner);
-        inflaters.pop().unwrap_or_else(Inflater::new)
+        inflaters.pop().unwrap_or_else(|| Inflater::new(WHOLE))
     }
 }
 
