@@ -46,7 +46,7 @@ fn stored(project: &TestProject) -> Vec<String> {
         if folder.ends_with("tmp") {
             assert_eq!(entries, [""; 0].map(Path::new), "litter");
         } else if let Ok(index) = std::fs::read(folder.join("index")) {
-            let index = PackageIndex::parse(index).unwrap();
+            let index = PackageIndex::parse(&index).unwrap();
             names.push(index.facts().name);
             assert_eq!(entries.len(), 1 + index.len(), "an entry is an index and the files: {entries:?}");
         } else {

@@ -307,7 +307,7 @@ fn index_in_store(project: &Project) -> std::path::PathBuf {
 /// This file of the only package in the store.
 fn in_store(project: &Project, path: &str) -> std::path::PathBuf {
     let index = index_in_store(project);
-    let package = utoo_installer::PackageIndex::parse(std::fs::read(&index).unwrap()).unwrap();
+    let package = utoo_installer::PackageIndex::parse(&std::fs::read(&index).unwrap()).unwrap();
     package.find(path).unwrap().path_in(index.parent().unwrap())
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn stored_packages(cache: &Path) -> Vec<StoreEntry> {
 
 /// Where the store has this file of a package.
 pub(crate) fn stored_file(package: &StoreEntry, file: &str) -> PathBuf {
-    let index = PackageIndex::parse(std::fs::read(package.entry.join("index")).unwrap()).unwrap();
+    let index = PackageIndex::parse(&std::fs::read(package.entry.join("index")).unwrap()).unwrap();
     index.find(file).unwrap().path_in(&package.entry)
 }
 

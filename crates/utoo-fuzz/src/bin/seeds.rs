@@ -97,5 +97,5 @@ fn index(tarball: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
         prepare: Prepare::Skip,
     };
     let stored = Store::open(scratch.path()).insert(&request, tarball)?;
-    Ok(stored.index.as_bytes().to_vec())
+    stored.index.to_bytes().ok_or_else(|| "an index beyond all bounds".into())
 }

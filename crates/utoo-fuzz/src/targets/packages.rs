@@ -75,7 +75,7 @@ fn unpacked(bytes: &[u8]) -> Option<(String, String, String)> {
 }
 
 pub(super) fn store_index(bytes: &[u8]) {
-    let Some(index) = PackageIndex::parse(bytes.to_vec()) else { return };
+    let Some(index) = PackageIndex::parse(bytes) else { return };
     assert_eq!(index.files().count(), index.len());
     for directory in index.directories() {
         assert!(index.has_directory(directory));

@@ -45,17 +45,18 @@ const EXECUTABLE: u8 = 1;
 const CRLF_SHEBANG: u8 = 2;
 
 /// The files of one stored package.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct PackageIndex {
-    bytes: Vec<u8>,
+    /// All texts, one behind the other: known to be UTF-8, which each look at a path would have to find out anew of bytes.
+    texts: String,
     integrity: Span,
     facts: Span,
     directories: Vec<Span>,
     files: Vec<Record>,
 }
 
-/// A part of the bytes; an index has at most 256 MiB.
-#[derive(Debug, Clone, Copy)]
+/// A part of the texts; an index has at most 256 MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
     start: u32,
     length: u32,
@@ -67,7 +68,7 @@ impl Span {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Record {
     path: Span,
     size: u64,
@@ -194,16 +195,43 @@ pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 impl PackageIndex {
+    /// The index of a package with these contents, in the order of the format. The paths are to be checked.
+    pub(crate) fn new(
+        integrity: &str,
+        facts: &PackageFacts,
+        directories: &[&str],
+        files: &[IndexedFile<'_>],
+    ) -> Self {
+        let paths = files.iter().map(|file| file.path).chain(directories.iter().copied());
+        let mut texts = String::with_capacity(paths.map(str::len).sum::<usize>() + 512);
+        let mut text = |text: &str| {
+            // Whoever makes it too long for these is told by `PackageIndex::to_bytes`.
+            let span = Span { start: texts.len() as u32, length: text.len() as u32 };
+            texts.push_str(text);
+            span
+        };
+        let (integrity, facts) = (text(integrity), text(&facts.to_json()));
+        let directories = directories.iter().map(|directory| text(directory)).collect();
+        let record = |file: &IndexedFile<'_>| {
+            let executable = if file.mode == FileMode::Executable { EXECUTABLE } else { 0 };
+            let crlf = if file.shebang == Shebang::Crlf { CRLF_SHEBANG } else { 0 };
+            let IndexedFile { size, crc32, number, .. } = *file;
+            Record { path: text(file.path), size, flags: executable | crlf, crc32, number }
+        };
+        let files = files.iter().map(record).collect();
+        Self { texts, integrity, facts, directories, files }
+    }
+
     /// Reads an index; `None` for whatever is none.
-    pub fn parse(bytes: Vec<u8>) -> Option<Self> {
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let body_length = u32::from_le_bytes(*bytes.get(8..12)?.first_chunk()?) as usize;
         let crc32 = u32::from_le_bytes(*bytes.get(12..16)?.first_chunk()?);
         let whole = bytes.len().checked_sub(HEADER) == Some(body_length) && body_length <= MAX_BODY;
         if !bytes.starts_with(MAGIC) || !whole || libdeflater::crc32(&bytes[HEADER..]) != crc32 {
             return None;
         }
-        let mut reader = Reader { bytes: &bytes, at: HEADER };
-        let (integrity, _) = reader.text()?;
+        let mut reader = Reader { bytes, at: HEADER, texts: String::with_capacity(body_length) };
+        let integrity = reader.text()?;
         let facts = reader.long_text()?;
         let count = reader.count(2)?;
         let mut directories = Vec::with_capacity(count);
@@ -216,7 +244,32 @@ impl PackageIndex {
             files.push(reader.record()?);
         }
         (reader.at == bytes.len()).then_some(())?;
-        Some(Self { integrity, facts, directories, files, bytes })
+        Some(Self { texts: reader.texts, integrity, facts, directories, files })
+    }
+
+    /// The bytes that [`PackageIndex::parse`] takes; `None` for an index beyond the format's bounds.
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        let records = self.files.len() * SMALLEST_RECORD + self.directories.len() * 2;
+        let body = 2 + 4 + 4 + 4 + records + self.texts.len();
+        if body > MAX_BODY {
+            return None;
+        }
+        let mut printer = Printer { bytes: Vec::with_capacity(HEADER + body) };
+        printer.bytes.resize(HEADER, 0);
+        printer.text(self.integrity());
+        printer.number(self.facts.length);
+        printer.bytes.extend_from_slice(self.text(self.facts).as_bytes());
+        printer.number(self.directories.len() as u32);
+        self.directories().for_each(|directory| printer.text(directory));
+        printer.number(self.files.len() as u32);
+        for file in &self.files {
+            printer.text(self.text(file.path));
+            printer.bytes.extend_from_slice(&file.size.to_le_bytes());
+            printer.bytes.push(file.flags);
+            printer.number(file.crc32);
+            printer.number(file.number);
+        }
+        Some(printer.finish())
     }
 
     /// The sha512 of the tarball that this package was unpacked from, as SRI.
@@ -226,7 +279,7 @@ impl PackageIndex {
 
     /// What the package's own package.json says, and what its files tell.
     pub fn facts(&self) -> PackageFacts {
-        PackageFacts::from_json(&self.bytes[self.facts.range()])
+        PackageFacts::from_json(self.text(self.facts))
     }
 
     /// The folders that hold files, parents before children.
@@ -273,55 +326,29 @@ impl PackageIndex {
         self.directories().any(|directory| directory == path)
     }
 
-    /// The bytes, as [`PackageIndex::parse`] takes them.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
     fn text(&self, span: Span) -> &str {
-        // Every span was checked to be UTF-8 when it was read.
-        std::str::from_utf8(&self.bytes[span.range()]).unwrap_or_default()
+        // Every span is that of a text.
+        self.texts.get(span.range()).unwrap_or_default()
     }
 }
 
-/// Puts an index together, in the order of the format.
-pub(crate) struct IndexBuilder {
+/// Puts an index's bytes together.
+struct Printer {
     bytes: Vec<u8>,
 }
 
-impl IndexBuilder {
-    pub(crate) fn new(integrity: &str, facts: &[u8]) -> Self {
-        let mut builder = Self { bytes: vec![0; HEADER] };
-        builder.text(integrity);
-        builder.number(facts.len());
-        builder.bytes.extend_from_slice(facts);
-        builder
+impl Printer {
+    /// Paths are at most 4,095 bytes and an SRI is shorter, so that a u16 holds every length.
+    fn text(&mut self, text: &str) {
+        self.bytes.extend_from_slice(&(text.len() as u16).to_le_bytes());
+        self.bytes.extend_from_slice(text.as_bytes());
     }
 
-    pub(crate) fn directories(&mut self, directories: &[&str]) {
-        self.number(directories.len());
-        for directory in directories {
-            self.text(directory);
-        }
+    fn number(&mut self, number: u32) {
+        self.bytes.extend_from_slice(&number.to_le_bytes());
     }
 
-    pub(crate) fn files<'a>(&mut self, files: &[IndexedFile<'a>]) {
-        let paths: usize = files.iter().map(|file| file.path.len()).sum();
-        self.bytes.reserve_exact(4 + files.len() * SMALLEST_RECORD + paths);
-        self.number(files.len());
-        for file in files {
-            let executable = if file.mode == FileMode::Executable { EXECUTABLE } else { 0 };
-            let crlf = if file.shebang == Shebang::Crlf { CRLF_SHEBANG } else { 0 };
-            self.text(file.path);
-            self.bytes.extend_from_slice(&file.size.to_le_bytes());
-            self.bytes.push(executable | crlf);
-            self.bytes.extend_from_slice(&file.crc32.to_le_bytes());
-            self.bytes.extend_from_slice(&file.number.to_le_bytes());
-        }
-    }
-
-    /// The finished bytes; to be read back with [`PackageIndex::parse`].
-    pub(crate) fn finish(mut self) -> Vec<u8> {
+    fn finish(mut self) -> Vec<u8> {
         let length = (self.bytes.len() - HEADER) as u32;
         let crc32 = libdeflater::crc32(&self.bytes[HEADER..]);
         self.bytes[..8].copy_from_slice(MAGIC);
@@ -329,21 +356,13 @@ impl IndexBuilder {
         self.bytes[12..16].copy_from_slice(&crc32.to_le_bytes());
         self.bytes
     }
-
-    /// Paths are at most 4,095 bytes and an SRI is shorter, so that a u16 holds every length.
-    fn text(&mut self, text: &str) {
-        self.bytes.extend_from_slice(&(text.len() as u16).to_le_bytes());
-        self.bytes.extend_from_slice(text.as_bytes());
-    }
-
-    fn number(&mut self, number: usize) {
-        self.bytes.extend_from_slice(&(number as u32).to_le_bytes());
-    }
 }
 
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Those that were read.
+    texts: String,
 }
 
 impl Reader<'_> {
@@ -353,31 +372,31 @@ impl Reader<'_> {
         Some(array)
     }
 
-    /// The next bytes, if they are UTF-8.
-    fn span(&mut self, length: usize) -> Option<(Span, &str)> {
+    /// The next bytes, if they are UTF-8 and pass the check.
+    fn keep(&mut self, length: usize, check: impl Fn(&str) -> bool) -> Option<Span> {
+        // No body is longer than `MAX_BODY`.
+        let span = Span { start: self.texts.len() as u32, length: length as u32 };
         let end = self.at.checked_add(length)?;
         let text = std::str::from_utf8(self.bytes.get(self.at..end)?).ok()?;
-        // No body is longer than `MAX_BODY`.
-        let span = Span { start: self.at as u32, length: length as u32 };
+        check(text).then(|| self.texts.push_str(text))?;
         self.at = end;
-        Some((span, text))
+        Some(span)
     }
 
-    fn text(&mut self) -> Option<(Span, &str)> {
+    fn text(&mut self) -> Option<Span> {
         let length = u16::from_le_bytes(self.array()?);
-        self.span(length.into())
+        self.keep(length.into(), |_| true)
     }
 
     fn long_text(&mut self) -> Option<Span> {
         let length = u32::from_le_bytes(self.array()?);
-        self.span(length as usize).map(|(span, _)| span)
+        self.keep(length as usize, |_| true)
     }
 
     /// A path that stays inside: the crc finds accidents, this keeps a forged index from naming other files.
     fn path(&mut self) -> Option<Span> {
-        let (span, path) = self.text()?;
-        utoo_fs::check_relative(path).ok()?;
-        Some(span)
+        let length = u16::from_le_bytes(self.array()?);
+        self.keep(length.into(), |path| utoo_fs::check_relative(path).is_ok())
     }
 
     /// A count of items of at least `smallest` bytes each.

@@ -138,7 +138,7 @@ impl Store {
     pub fn lookup(&self, key: &StoreKey) -> Option<StoredPackage> {
         let entry = self.entry(key);
         let bytes = index::read(&entry.join(index::INDEX)).ok()?;
-        match PackageIndex::parse(bytes) {
+        match PackageIndex::parse(&bytes) {
             Some(index) => Some(self.stored(key.clone(), index)),
             None => {
                 self.discard(key);

@@ -72,7 +72,7 @@ impl Store {
 }
 
 fn read(entry: &Path) -> Option<StoreEntry> {
-    let index = utoo_fs::read(entry.join(INDEX)).ok().and_then(PackageIndex::parse)?;
+    let index = utoo_fs::read(entry.join(INDEX)).ok().and_then(|bytes| PackageIndex::parse(&bytes))?;
     let facts = index.facts();
     let (files, bytes) = index.files().fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.size));
     Some(StoreEntry { entry: entry.to_owned(), name: facts.name, version: facts.version, files, bytes })
@@ -81,7 +81,8 @@ fn read(entry: &Path) -> Option<StoreEntry> {
 /// Whether a file of the package has a second name, which only a project can have given it. A package is linked as a
 /// whole, but for files that a script or a mode needed a copy of: so the first few tell.
 fn is_linked(entry: &Path) -> bool {
-    let Some(index) = utoo_fs::read(entry.join(INDEX)).ok().and_then(PackageIndex::parse) else {
+    let Some(index) = utoo_fs::read(entry.join(INDEX)).ok().and_then(|bytes| PackageIndex::parse(&bytes))
+    else {
         return true;
     };
     let mut first = index.files().take(16).map(|file| file.path_in(entry).symlink_metadata());

@@ -72,7 +72,8 @@ pub(super) fn entries(root: &Path) -> Result<Vec<PathBuf>> {
 
 fn damage_of(entry: &Path) -> Option<Damage> {
     let damage = |file: Option<&str>| Some(Damage { entry: entry.to_owned(), file: file.map(Into::into) });
-    let Some(index) = utoo_fs::read(entry.join(INDEX)).ok().and_then(PackageIndex::parse) else {
+    let Some(index) = utoo_fs::read(entry.join(INDEX)).ok().and_then(|bytes| PackageIndex::parse(&bytes))
+    else {
         return damage(None);
     };
     for file in index.files() {

@@ -9,7 +9,7 @@ use utoo_fs::Dir;
 use utoo_types::Integrity;
 
 use super::PARALLEL_FILES;
-use super::index::{FileMode, INDEX, IndexBuilder, IndexedFile, PackageIndex, Shebang, ShebangScan};
+use super::index::{FileMode, INDEX, IndexedFile, PackageIndex, Shebang, ShebangScan};
 use crate::archive::{self, ArchiveFile, FileHead, Files};
 use crate::facts::PackageFacts;
 use crate::inflate::Members;
@@ -172,13 +172,12 @@ fn write_index(
     facts: &PackageFacts,
     files: &[IndexedFile<'_>],
 ) -> Result<PackageIndex> {
-    let mut builder = IndexBuilder::new(&integrity.to_string(), &facts.to_json());
-    builder.directories(&directories_of(files));
-    builder.files(files);
-    let index = builder.finish();
-    staged.create_file_with_mode(INDEX, 0o644, &index)?;
-    let unreadable = || Error::new(ErrorKind::InvalidData, "the index does not read back");
-    PackageIndex::parse(index).ok_or_else(|| InstallError::io("index", staged.path(), unreadable()))
+    let index = PackageIndex::new(&integrity.to_string(), facts, &directories_of(files), files);
+    let too_long = || Error::new(ErrorKind::InvalidData, "the names of all files together are too long");
+    let bytes = index.to_bytes().ok_or_else(|| InstallError::io("index", staged.path(), too_long()))?;
+    debug_assert_eq!(PackageIndex::parse(&bytes).as_ref(), Some(&index), "what is written is what is read");
+    staged.create_file_with_mode(INDEX, 0o644, &bytes)?;
+    Ok(index)
 }
 
 fn paths_of<F>(files: &[F], path: impl Fn(&F) -> &String) -> Vec<&str> {
