@@ -399,22 +399,42 @@ async fn an_unchanged_document_leaves_its_connection_to_the_next_question() {
 
 /// The question is asked anew then, and the others of that host not here at all.
 #[tokio::test]
-async fn an_answer_in_chunks_or_without_length_is_read_by_the_other_client() {
-    let body = document("a", &["1.0.0"]);
-    let chunked = format!(
-        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
-        body.len()
-    );
-    for answer in [chunked, format!("HTTP/1.1 200 OK\r\n\r\n{body}")] {
-        let server = Server::start(move |_, _| Reply::Raw(answer.clone().into())).await;
-        let mut options = Machine::new(&server.url).options();
-        (options.retry.retries, options.cache_dir) = (0, None);
-        let registry = UnifiedRegistry::new(options).unwrap();
-        for count in [2, 3, 4] {
-            assert_eq!(packument(&registry, "a").await.unwrap().len(), 1);
-            assert_eq!((server.count(), registry.stats().requests), (count, count as u64));
-        }
+async fn an_answer_without_length_is_read_by_the_other_client() {
+    let answer = format!("HTTP/1.1 200 OK\r\n\r\n{}", document("a", &["1.0.0"]));
+    let server = Server::start(move |_, _| Reply::Raw(answer.clone().into())).await;
+    let mut options = Machine::new(&server.url).options();
+    (options.retry.retries, options.cache_dir) = (0, None);
+    let registry = UnifiedRegistry::new(options).unwrap();
+    for count in [2, 3, 4] {
+        assert_eq!(packument(&registry, "a").await.unwrap().len(), 1);
+        assert_eq!((server.count(), registry.stats().requests), (count, count as u64));
     }
+}
+
+#[tokio::test]
+async fn answers_in_chunks_are_read_and_leave_their_connection_to_the_next() {
+    let body = gzip(document("a", &["1.0.0", "2.0.0"]));
+    let server =
+        Server::start(move |_, _| Reply::Chunked(body.chunks(7).map(<[u8]>::to_vec).collect())).await;
+    let mut options = Machine::new(&server.url).options();
+    (options.retry.retries, options.cache_dir) = (0, None);
+    let registry = UnifiedRegistry::new(options).unwrap();
+    for count in 1..=3 {
+        assert_eq!(packument(&registry, "a").await.unwrap().len(), 2);
+        assert_eq!((server.count(), registry.stats().requests), (count, count as u64));
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn chunks_that_are_none_are_damage_and_asked_for_again() {
+    let body = document("a", &["1.0.0"]);
+    let bad = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\n{body}\r\n0\r\n\r\n");
+    let server =
+        Server::start(move |_, nth| if nth < 2 { Reply::Raw(bad.clone().into()) } else { good() }).await;
+    let registry = Machine::new(&server.url).registry();
+    assert_eq!(packument(&registry, "a").await.unwrap().len(), 1);
+    assert_eq!(server.count(), 3);
 }
 
 #[tokio::test]

@@ -1,14 +1,14 @@
-//! Plain HTTP with nothing in between: a request is written and an answer of stated length read, over connections that
-//! are kept.
+//! Plain HTTP with nothing in between: a request is written and its answer read, over connections that are kept.
 //!
 //! A registry in the house or on the same machine is asked a thousand times in a tenth of a second, and what a client for
 //! every case does for each request is a third of what this process does meanwhile. Here an answer is read straight into
 //! memory of its size. Whatever is not this simple is left to the other client ([`Trouble::Beyond`]): TLS, proxies, a
-//! local address, addresses that take their time, answers in chunks or until the connection ends.
+//! local address, addresses that take their time, answers that last until the connection ends.
 //!
 //! **Safety**: the head is httparse's to read, and at most [`MAX_HEAD`] bytes. A connection is used again only if the last
-//! answer's length was beyond doubt and nothing followed it, so that no server can put an answer under another question.
+//! answer's end was beyond doubt and nothing followed it, so that no server can put an answer under another question.
 
+mod chunks;
 mod head;
 
 use std::cell::RefCell;
@@ -28,12 +28,15 @@ use super::{IDLE, MAX_RESERVE};
 use crate::failure::Failure;
 use crate::options::Timeouts;
 use crate::stats::Counter;
-use head::{Head, Parsed};
+use chunks::Chunks;
+use head::{Head, Length, Parsed};
 
 /// Most bytes of a head. Those of registries have less than 2 KiB.
 const MAX_HEAD: usize = 64 << 10;
 /// What is read at once before the length of an answer is known, in bytes: nine tarballs of ten, and the head before them.
 const FIRST_READ: usize = 64 << 10;
+/// What is read at once of a body in chunks, in bytes.
+const CHUNKED_READ: usize = 32 << 10;
 /// A connection that takes longer may have to be tried at another of the host's addresses meanwhile, which the other client
 /// does.
 const CONNECT: Duration = Duration::from_millis(300);
@@ -70,9 +73,8 @@ pub(super) enum Trouble {
 pub(super) struct DirectResponse<'a> {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    /// Of the body, in bytes.
-    pub(super) length: u64,
-    /// What is here of it, with room for the rest.
+    framing: Framing,
+    /// What is here of the body.
     body: Vec<u8>,
     /// How much of that was handed on.
     handed_on: usize,
@@ -81,6 +83,14 @@ pub(super) struct DirectResponse<'a> {
     is_kept: bool,
     deadline: Instant,
     direct: &'a Direct,
+}
+
+/// Where a body ends.
+#[derive(Debug)]
+enum Framing {
+    /// After so many bytes.
+    Stated(u64),
+    Chunks(Chunks),
 }
 
 /// A connection on which an answer did not come.
@@ -227,12 +237,20 @@ impl Direct {
                 Err(error) => return Err(Lost::Cut(error)),
             };
             let Head { status, headers, length, is_kept } = head;
+            let (framing, body) = match length {
+                Length::Stated(length) => (Framing::Stated(length), body),
+                Length::Chunked => {
+                    let (mut chunks, mut decoded) = (Chunks::new(body), Vec::new());
+                    chunks.decode(&mut decoded).map_err(|_| Lost::Beyond)?;
+                    (Framing::Chunks(chunks), decoded)
+                }
+            };
             let stream = Some(stream);
             let (handed_on, direct) = (0, self);
             let mut response = DirectResponse {
                 status,
                 headers,
-                length,
+                framing,
                 body,
                 handed_on,
                 stream,
@@ -278,10 +296,21 @@ fn first_read(stream: &TcpStream, begun: &mut Vec<u8>) -> io::Result<Option<Pars
 }
 
 impl DirectResponse<'_> {
+    /// How long the body is, in bytes, where that is known.
+    pub(super) fn announced(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Stated(length) => Some(length),
+            Framing::Chunks(_) => None,
+        }
+    }
+
     /// The next part of the body; `None` at its end.
     pub(super) async fn chunk(&mut self, url: &Url) -> Result<Option<&[u8]>, Failure> {
-        if self.handed_on == self.body.len() && !self.read_more(url).await? {
-            return Ok(None);
+        while self.handed_on == self.body.len() {
+            if self.stream.is_none() {
+                return Ok(None);
+            }
+            self.read_more(url).await?;
         }
         let start = std::mem::replace(&mut self.handed_on, self.body.len());
         Ok(Some(&self.body[start..]))
@@ -294,30 +323,47 @@ impl DirectResponse<'_> {
 
     /// Hands the connection on to the next request, if all of the answer has come.
     fn release(&mut self, host: &str) {
-        if self.body.len() as u64 == self.length
+        let (is_whole, is_clean) = match &self.framing {
+            Framing::Stated(length) => (self.body.len() as u64 == *length, true),
+            Framing::Chunks(chunks) => (chunks.is_over(), chunks.raw.is_empty()),
+        };
+        if is_whole
             && let Some(stream) = self.stream.take()
             && self.is_kept
+            && is_clean
         {
             self.direct.keep(host, stream);
         }
     }
 
-    /// False at the end of the body.
-    async fn read_more(&mut self, url: &Url) -> Result<bool, Failure> {
-        let Some(stream) = &mut self.stream else { return Ok(false) };
-        let missing = self.length - self.body.len() as u64;
-        if self.body.len() == self.body.capacity() {
-            self.body.reserve(usize::try_from(missing.min(MAX_RESERVE)).unwrap_or(0));
-        }
-        let mut room = (&mut self.body).limit(usize::try_from(missing).unwrap_or(usize::MAX));
-        match self.direct.in_time(self.deadline, stream.read_buf(&mut room)).await {
-            Ok(Ok(1..)) => {
-                self.release(&url[Position::BeforeHost..Position::AfterPort]);
-                Ok(true)
+    /// Reads once from the connection, if there is one.
+    async fn read_more(&mut self, url: &Url) -> Result<(), Failure> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        let read = match &mut self.framing {
+            Framing::Stated(length) => {
+                let missing = *length - self.body.len() as u64;
+                if self.body.len() == self.body.capacity() {
+                    self.body.reserve(usize::try_from(missing.min(MAX_RESERVE)).unwrap_or(0));
+                }
+                let mut room = (&mut self.body).limit(usize::try_from(missing).unwrap_or(usize::MAX));
+                self.direct.in_time(self.deadline, stream.read_buf(&mut room)).await
             }
-            Ok(Ok(0)) => Err(Failure::lost(url, &io::ErrorKind::UnexpectedEof.into())),
-            Ok(Err(error)) => Err(Failure::lost(url, &error)),
-            Err(_) => Err(Failure::late(url)),
+            Framing::Chunks(chunks) => {
+                chunks.raw.reserve(CHUNKED_READ);
+                self.direct.in_time(self.deadline, stream.read_buf(&mut chunks.raw)).await
+            }
+        };
+        match read {
+            Ok(Ok(1..)) => {}
+            Ok(Ok(0)) => return Err(Failure::lost(url, &io::ErrorKind::UnexpectedEof.into())),
+            Ok(Err(error)) => return Err(Failure::lost(url, &error)),
+            Err(_) => return Err(Failure::late(url)),
         }
+        if let Framing::Chunks(chunks) = &mut self.framing {
+            let decoded = chunks.decode(&mut self.body);
+            decoded.map_err(|_| Failure::damaged(url, "the response is not in chunks as it says"))?;
+        }
+        self.release(&url[Position::BeforeHost..Position::AfterPort]);
+        Ok(())
     }
 }

@@ -32,7 +32,7 @@ impl Response<'_> {
 
     fn announced(&self) -> Option<u64> {
         match self {
-            Self::Direct(response) => Some(response.length),
+            Self::Direct(response) => response.announced(),
             Self::Any(response) => response.content_length(),
         }
     }

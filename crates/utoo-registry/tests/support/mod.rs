@@ -36,6 +36,8 @@ impl Asked {
 pub enum Reply {
     /// Sends a whole response.
     Send { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    /// Sends gzip in these chunks, one after the other.
+    Chunked(Vec<Vec<u8>>),
     /// Sends these bytes and closes the connection.
     Raw(Vec<u8>),
     /// Sends these bytes and then nothing more, keeping the connection.
@@ -133,6 +135,20 @@ async fn serve(mut stream: TcpStream, handler: Arc<Handler>, log: Arc<Mutex<Vec<
                 bytes.extend_from_slice(&body);
                 if stream.write_all(&bytes).await.is_err() {
                     return;
+                }
+            }
+            Reply::Chunked(chunks) => {
+                let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n";
+                let mut parts = vec![head.as_bytes().to_vec()];
+                for chunk in chunks.iter().chain([&Vec::new()]) {
+                    let size = format!("{:x}\r\n", chunk.len()).into_bytes();
+                    parts.push([size, chunk.clone(), b"\r\n".to_vec()].concat());
+                }
+                for part in parts {
+                    if stream.write_all(&part).await.is_err() {
+                        return;
+                    }
+                    tokio::task::yield_now().await;
                 }
             }
             Reply::Raw(bytes) => {

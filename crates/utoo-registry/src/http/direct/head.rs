@@ -9,18 +9,26 @@ const MAX_HEADERS: usize = 100;
 
 /// What was made of the beginning of an answer.
 pub(super) enum Parsed {
-    /// The head, and what follows it of the body, with room for the rest.
+    /// The head, and what follows it: of the body, with room for the rest, or of its chunks.
     Whole(Head, Vec<u8>),
     /// An answer that is for the other client to read, or to refuse.
     Beyond,
 }
 
-/// A head whose body has a stated length.
+/// How long a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// In bytes.
+    Stated(u64),
+    /// As its chunks say.
+    Chunked,
+}
+
+/// A head whose body has an end that can be seen.
 pub(super) struct Head {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    /// Of the body, in bytes.
-    pub(super) length: u64,
+    pub(super) length: Length,
     /// Whether the connection may be used again.
     pub(super) is_kept: bool,
 }
@@ -36,11 +44,13 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Parsed> {
     };
     let Some(mut head) = read(&response) else { return Some(Parsed::Beyond) };
     let rest = &bytes[size..];
-    let Ok(length) = usize::try_from(head.length.min(MAX_RESERVE)) else { return Some(Parsed::Beyond) };
+    let Length::Stated(length) = head.length else { return Some(Parsed::Whole(head, rest.to_vec())) };
     // More than was announced is nobody's answer: the connection ends with this one.
-    head.is_kept &= rest.len() as u64 <= head.length;
-    let mut body = Vec::with_capacity(length);
-    body.extend_from_slice(&rest[..rest.len().min(usize::try_from(head.length).unwrap_or(usize::MAX))]);
+    head.is_kept &= rest.len() as u64 <= length;
+    let reserved = usize::try_from(length.min(MAX_RESERVE)).unwrap_or(0);
+    let here = usize::try_from(length).unwrap_or(usize::MAX).min(rest.len());
+    let mut body = Vec::with_capacity(reserved);
+    body.extend_from_slice(&rest[..here]);
     Some(Parsed::Whole(head, body))
 }
 
@@ -55,13 +65,25 @@ fn read(response: &httparse::Response<'_, '_>) -> Option<Head> {
         let name = HeaderName::from_bytes(found.name.as_bytes()).ok()?;
         headers.append(name, HeaderValue::from_bytes(found.value).ok()?);
     }
-    if headers.contains_key(header::TRANSFER_ENCODING) || headers.contains_key(header::UPGRADE) {
+    if headers.contains_key(header::UPGRADE) {
         return None;
     }
     let has_body = !matches!(status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT);
-    let length = stated_length(&headers);
-    let length = if has_body { length? } else { 0 };
+    let length = if has_body { length_of(&headers)? } else { Length::Stated(0) };
     Some(Head { status, is_kept: !closes(&headers), headers, length })
+}
+
+/// By the one field or the other. With both, or an encoding around the chunks, two readers may see two bodies.
+fn length_of(headers: &HeaderMap) -> Option<Length> {
+    let mut encodings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (encodings.next(), encodings.next()) {
+        (None, _) => stated_length(headers).map(Length::Stated),
+        (Some(encoding), None) => {
+            let is_chunked = encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+            (is_chunked && !headers.contains_key(header::CONTENT_LENGTH)).then_some(Length::Chunked)
+        }
+        _ => None,
+    }
 }
 
 /// What all `Content-Length`s say, if there are any and they agree.

@@ -1,4 +1,4 @@
-use super::{Head, Parsed, parse};
+use super::{Head, Length, Parsed, parse};
 
 fn whole(text: &str) -> Option<(Head, String)> {
     match parse(text.as_bytes()) {
@@ -15,7 +15,7 @@ fn is_beyond(text: &str) -> bool {
 fn a_head_with_a_length_is_read() {
     let text = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\nhel";
     let (head, body) = whole(text).expect("it is whole");
-    assert_eq!((head.status.as_u16(), head.length, head.is_kept), (200, 5, true));
+    assert_eq!((head.status.as_u16(), head.length, head.is_kept), (200, Length::Stated(5), true));
     assert_eq!(head.headers["etag"], "\"a\"");
     assert_eq!(body, "hel");
     for end in 0..text.find("\r\n\r\n").expect("it has an end") + 4 {
@@ -24,10 +24,17 @@ fn a_head_with_a_length_is_read() {
 }
 
 #[test]
+fn what_follows_the_head_of_a_chunked_body_is_left_as_it_is() {
+    let (head, rest) = whole("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhel").expect("whole");
+    assert_eq!((head.length, head.is_kept, rest.as_str()), (Length::Chunked, true, "5\r\nhel"));
+}
+
+#[test]
 fn what_cannot_be_measured_is_left_to_the_other_client() {
     for text in [
         "HTTP/1.1 200 OK\r\n\r\n",
-        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\n",
@@ -55,7 +62,7 @@ fn some_answers_have_no_body_whatever_they_say() {
     for status in [204, 304] {
         let (head, body) =
             whole(&format!("HTTP/1.1 {status} x\r\ncontent-length: 5\r\n\r\n")).expect("whole");
-        assert_eq!((head.length, head.is_kept, body.as_str()), (0, true, ""));
+        assert_eq!((head.length, head.is_kept, body.as_str()), (Length::Stated(0), true, ""));
     }
 }
 
@@ -72,7 +79,7 @@ fn a_connection_is_kept_only_when_nothing_is_in_doubt() {
     ] {
         let (head, body) = whole(text).expect("whole");
         assert_eq!(head.is_kept, is_kept, "{text:?}");
-        assert_eq!(body.len() as u64, head.length, "{text:?}");
+        assert_eq!(Length::Stated(body.len() as u64), head.length, "{text:?}");
     }
 }
 
@@ -94,9 +101,10 @@ proptest::proptest! {
         }
         bytes.extend_from_slice(&rest);
         if let Some(Parsed::Whole(found, body)) = parse(&bytes) {
-            let here = rest.len().min(found.length as usize);
+            let Length::Stated(length) = found.length else { panic!("nothing says that it is chunked") };
+            let here = rest.len().min(length as usize);
             proptest::prop_assert_eq!(&body[..], &rest[..here]);
-            proptest::prop_assert!(!found.is_kept || rest.len() as u64 <= found.length);
+            proptest::prop_assert!(!found.is_kept || rest.len() as u64 <= length);
         }
     }
 }
