@@ -16,7 +16,8 @@
 //!
 //! **What may be assumed**: an entry appears by one rename, with all its files, after the integrity of the whole tarball
 //! was verified. So an entry is absent or whole, also after `kill -9`, and any number of processes may read and add at
-//! once; of two that add the same, the first wins and the other takes what is there.
+//! once; of two that add the same, the first wins and the other takes what is there, by the index that is there: which
+//! number a file has depends on how the archive was read.
 //!
 //! **What makes an entry stale**: nothing. What damages it is seen where it is used (an index that does not read, a file
 //! that is gone: [`Store::discard`], and it counts as a miss) or by [`Store::verify`] (any other byte). A process that
@@ -47,6 +48,9 @@ use write::Contents;
 
 /// Packages with more files than this are written (and linked) by several threads.
 pub(crate) const PARALLEL_FILES: usize = 512;
+
+/// How often a package is put where the remains of one lie.
+const ATTEMPTS: usize = 3;
 
 /// The store of one cache directory. Cheap to clone; clones share their folder under `tmp`.
 #[derive(Clone)]
@@ -217,16 +221,22 @@ impl Store {
         }
     }
 
-    /// Adds what `write` makes of a new folder.
+    /// Adds what `write` makes of a new folder, or gives what another process was faster to add.
     fn add(&self, key: &StoreKey, write: &dyn Fn(&Dir) -> Result<PackageIndex>) -> Result<StoredPackage> {
-        let (index, published) = self.write_and_publish(key, write)?;
-        if published == Published::Moved || self.lookup(key).is_some() {
-            return Ok(self.stored(key.clone(), index));
+        for _ in 0..ATTEMPTS {
+            let (index, published) = self.write_and_publish(key, write)?;
+            if published == Published::Moved {
+                return Ok(self.stored(key.clone(), index));
+            }
+            // Its index and not ours: the same files may have other numbers there.
+            if let Some(there) = self.lookup(key) {
+                return Ok(there);
+            }
+            // What was there has no index: it is what is left of an entry, and not another process's work.
+            self.discard(key);
         }
-        // What was there has no index: it is what is left of an entry, and not another process's work.
-        self.discard(key);
-        let (index, _) = self.write_and_publish(key, write)?;
-        Ok(self.stored(key.clone(), index))
+        let in_the_way = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        Err(InstallError::io("add to the store", self.entry(key), in_the_way))
     }
 
     fn write_and_publish(
@@ -283,3 +293,6 @@ fn verify_one(request: &PackageRequest, tarball: &[u8], sha512: Integrity) -> Re
         actual: actual.to_string(),
     })
 }
+
+#[cfg(test)]
+mod tests;
