@@ -7,7 +7,8 @@
 //!    `max-age`, or any with `--prefer-offline` and `--offline`: it is the answer. One thread reads all those that are asked
 //!    for (a read takes about ten microseconds, a switch of threads for each would cost more).
 //! 2. **ask**: a conditional GET with the stored ETag; abbreviated documents preferred, gzip accepted; credentials by
-//!    registry path and only to their origin; repeated with backoff and jitter where that can help.
+//!    registry path and only to their origin; repeated with backoff and jitter where that can help. Plain HTTP goes over
+//!    connections of this crate's own (`http/direct.rs`), TLS, proxies and all that is unusual through reqwest.
 //! 3. **304**: the stored document, which the job holds in its hand since step 1, is the answer.
 //! 4. **200**: inflated and parsed on rayon's pool, and handed back at once.
 //! 5. **keep**: one writer thread puts it into the store; no job waits for it. [`UnifiedRegistry::flush`] does.

@@ -18,6 +18,13 @@ async fn error_of(server: &Server) -> RegistryError {
     packument(&Machine::new(&server.url).registry(), "a").await.unwrap_err()
 }
 
+/// A registry that asks each time, and once.
+fn forgetful(server: &Server) -> UnifiedRegistry {
+    let mut options = Machine::new(&server.url).options();
+    (options.retry.retries, options.cache_dir) = (0, None);
+    UnifiedRegistry::new(options).unwrap()
+}
+
 fn tarball(url: String) -> TarballRequest {
     TarballRequest { url: url.into(), name: name("a"), integrity: None }
 }
@@ -356,9 +363,7 @@ async fn a_connection_that_was_closed_meanwhile_is_no_failure() {
     let body = document("a", &["1.0.0"]);
     let whole = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let server = Server::start(move |_, _| Reply::Raw(whole.clone().into())).await;
-    let mut options = Machine::new(&server.url).options();
-    (options.retry.retries, options.cache_dir) = (0, None);
-    let registry = UnifiedRegistry::new(options).unwrap();
+    let registry = forgetful(&server);
     for count in 1..=3 {
         assert_eq!(packument(&registry, "a").await.unwrap().len(), 1);
         assert_eq!((server.count(), registry.stats().requests), (count, count as u64));
@@ -402,9 +407,7 @@ async fn an_unchanged_document_leaves_its_connection_to_the_next_question() {
 async fn an_answer_without_length_is_read_by_the_other_client() {
     let answer = format!("HTTP/1.1 200 OK\r\n\r\n{}", document("a", &["1.0.0"]));
     let server = Server::start(move |_, _| Reply::Raw(answer.clone().into())).await;
-    let mut options = Machine::new(&server.url).options();
-    (options.retry.retries, options.cache_dir) = (0, None);
-    let registry = UnifiedRegistry::new(options).unwrap();
+    let registry = forgetful(&server);
     for count in [2, 3, 4] {
         assert_eq!(packument(&registry, "a").await.unwrap().len(), 1);
         assert_eq!((server.count(), registry.stats().requests), (count, count as u64));
@@ -416,9 +419,7 @@ async fn answers_in_chunks_are_read_and_leave_their_connection_to_the_next() {
     let body = gzip(document("a", &["1.0.0", "2.0.0"]));
     let server =
         Server::start(move |_, _| Reply::Chunked(body.chunks(7).map(<[u8]>::to_vec).collect())).await;
-    let mut options = Machine::new(&server.url).options();
-    (options.retry.retries, options.cache_dir) = (0, None);
-    let registry = UnifiedRegistry::new(options).unwrap();
+    let registry = forgetful(&server);
     for count in 1..=3 {
         assert_eq!(packument(&registry, "a").await.unwrap().len(), 2);
         assert_eq!((server.count(), registry.stats().requests), (count, count as u64));

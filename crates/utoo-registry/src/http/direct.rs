@@ -1,7 +1,7 @@
 //! Plain HTTP with nothing in between: a request is written and its answer read, over connections that are kept.
 //!
 //! A registry in the house or on the same machine is asked a thousand times in a tenth of a second, and what a client for
-//! every case does for each request is a third of what this process does meanwhile. Here an answer is read straight into
+//! every case does for each request was a sixth of the CPU time of a cold resolve. Here an answer is read straight into
 //! memory of its size. Whatever is not this simple is left to the other client ([`Trouble::Beyond`]): TLS, proxies, a
 //! local address, addresses that take their time, answers that last until the connection ends.
 //!
