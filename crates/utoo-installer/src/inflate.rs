@@ -10,8 +10,9 @@
 
 use std::io::Read;
 
+use crc32fast::Hasher as Crc;
 use flate2::bufread::{DeflateDecoder, GzDecoder};
-use libdeflater::{Crc, Decompressor};
+use libdeflater::Decompressor;
 
 use crate::TarballProblem;
 
@@ -141,7 +142,8 @@ impl<'a> Member<'a> {
         let problem = |text: &str| TarballProblem::Compression(text.to_owned());
         let rest: &'a [u8] = self.decoder.get_ref();
         let (stated, rest) = rest.split_first_chunk::<8>().ok_or_else(|| problem("it is cut short"))?;
-        let is_right = [self.checksum.sum().to_le_bytes(), self.size.to_le_bytes()].concat() == *stated;
+        let is_right =
+            [self.checksum.clone().finalize().to_le_bytes(), self.size.to_le_bytes()].concat() == *stated;
         is_right.then_some(rest).ok_or_else(|| problem("its checksum or size is another than it states"))
     }
 }
@@ -157,11 +159,9 @@ fn is_followed(tarball: &[u8], first: &[u8]) -> bool {
     if begins.peek().is_none() {
         return false;
     }
-    let mut checksum = Crc::new();
-    checksum.update(first);
     // The size counts modulo 2^32.
     let size = first.len() as u32;
-    let end = [checksum.sum().to_le_bytes(), size.to_le_bytes()].concat();
+    let end = [crc32fast::hash(first).to_le_bytes(), size.to_le_bytes()].concat();
     !tarball.ends_with(&end) || begins.any(|at| tarball[..at].ends_with(&end))
 }
 

@@ -11,8 +11,11 @@ use utoo_fs::{Dir, LinkMode, LinkRoute};
 
 use crate::bins::without_shebang_cr;
 use crate::disk::if_there;
-use crate::store::{FileMode, IndexedFile, PARALLEL_FILES, PackageIndex, Shebang, StoredPackage};
+use crate::store::{FileMode, IndexedFile, PackageIndex, Shebang, StoredPackage};
 use crate::{InstallError, Result};
+
+/// Packages with more files than this are linked by several threads.
+const PARALLEL_FILES: usize = 512;
 
 /// How the files of one package are made.
 pub(crate) struct Linking<'a> {

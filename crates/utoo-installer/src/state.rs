@@ -228,7 +228,7 @@ impl Stat {
 }
 
 fn checksum(path: &Path) -> Option<u32> {
-    Some(libdeflater::crc32(&utoo_fs::read(path).ok()?))
+    Some(crc32fast::hash(&utoo_fs::read(path).ok()?))
 }
 
 /// Size, modification, change, inode; links are not followed.

@@ -227,7 +227,7 @@ impl PackageIndex {
         let body_length = u32::from_le_bytes(*bytes.get(8..12)?.first_chunk()?) as usize;
         let crc32 = u32::from_le_bytes(*bytes.get(12..16)?.first_chunk()?);
         let whole = bytes.len().checked_sub(HEADER) == Some(body_length) && body_length <= MAX_BODY;
-        if !bytes.starts_with(MAGIC) || !whole || libdeflater::crc32(&bytes[HEADER..]) != crc32 {
+        if !bytes.starts_with(MAGIC) || !whole || crc32fast::hash(&bytes[HEADER..]) != crc32 {
             return None;
         }
         let mut reader = Reader { bytes, at: HEADER, texts: String::with_capacity(body_length) };
@@ -350,7 +350,7 @@ impl Printer {
 
     fn finish(mut self) -> Vec<u8> {
         let length = (self.bytes.len() - HEADER) as u32;
-        let crc32 = libdeflater::crc32(&self.bytes[HEADER..]);
+        let crc32 = crc32fast::hash(&self.bytes[HEADER..]);
         self.bytes[..8].copy_from_slice(MAGIC);
         self.bytes[8..12].copy_from_slice(&length.to_le_bytes());
         self.bytes[12..16].copy_from_slice(&crc32.to_le_bytes());

@@ -46,9 +46,6 @@ pub use tidy::{Removal, StoreEntry};
 pub use verify::Damage;
 use write::Contents;
 
-/// Packages with more files than this are written (and linked) by several threads.
-pub(crate) const PARALLEL_FILES: usize = 512;
-
 /// How often a package is put where the remains of one lie.
 const ATTEMPTS: usize = 3;
 

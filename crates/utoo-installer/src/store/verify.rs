@@ -77,7 +77,7 @@ fn damage_of(entry: &Path) -> Option<Damage> {
         return damage(None);
     };
     for file in index.files() {
-        let is = |bytes: &[u8]| bytes.len() as u64 == file.size && libdeflater::crc32(bytes) == file.crc32;
+        let is = |bytes: &[u8]| bytes.len() as u64 == file.size && crc32fast::hash(bytes) == file.crc32;
         let whole = utoo_fs::read(file.path_in(entry)).is_ok_and(|bytes| is(&bytes));
         if !whole {
             return damage(Some(file.path));

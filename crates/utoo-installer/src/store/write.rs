@@ -2,13 +2,11 @@
 
 use std::io::{Error, ErrorKind};
 
-use libdeflater::Crc;
-use rayon::prelude::*;
+use crc32fast::Hasher as Crc;
 use rustix::path::DecInt;
 use utoo_fs::Dir;
 use utoo_types::Integrity;
 
-use super::PARALLEL_FILES;
 use super::index::{FileMode, INDEX, IndexedFile, PackageIndex, Shebang, ShebangScan};
 use crate::archive::{self, ArchiveFile, FileHead, Files};
 use crate::facts::PackageFacts;
@@ -37,32 +35,26 @@ impl<'a> Contents<'a> {
         Ok(Self { files, facts })
     }
 
-    /// Writes it into the new, empty folder `staged`.
+    /// Writes it into the new, empty folder `staged`, each file's place in the list as its name. By one thread: those that make
+    /// files in one folder wait for each other.
     pub(super) fn write(&self, staged: &Dir, integrity: &Integrity) -> Result<PackageIndex> {
-        let indexed = write_files(staged, &self.files)?;
-        write_index(staged, integrity, &self.facts, &indexed)
+        let numbered = self.files.iter().enumerate();
+        let indexed = numbered.map(|(number, file)| write_file(staged, number, file));
+        write_index(staged, integrity, &self.facts, &indexed.collect::<Result<Vec<_>>>()?)
     }
 }
 
-/// Writes each file, its place in the list as its name.
-fn write_files<'f>(staged: &Dir, files: &'f [ArchiveFile<'_>]) -> Result<Vec<IndexedFile<'f>>> {
-    let write = |(number, file): (usize, &'f ArchiveFile<'_>)| -> Result<IndexedFile<'f>> {
-        let indexed = IndexedFile {
-            path: &file.path,
-            size: file.bytes.len() as u64,
-            mode: mode_of(file.executable),
-            shebang: Shebang::of(file.bytes),
-            crc32: libdeflater::crc32(file.bytes),
-            number: number_of(number),
-        };
-        staged.create_file_with_mode(indexed.stored_name(), indexed.mode.bits(), file.bytes)?;
-        Ok(indexed)
+fn write_file<'f>(staged: &Dir, number: usize, file: &'f ArchiveFile<'_>) -> Result<IndexedFile<'f>> {
+    let indexed = IndexedFile {
+        path: &file.path,
+        size: file.bytes.len() as u64,
+        mode: mode_of(file.executable),
+        shebang: Shebang::of(file.bytes),
+        crc32: crc32fast::hash(file.bytes),
+        number: number_of(number),
     };
-    if files.len() > PARALLEL_FILES {
-        files.par_iter().enumerate().with_min_len(64).map(write).collect()
-    } else {
-        files.iter().enumerate().map(write).collect()
-    }
+    staged.create_file_with_mode(indexed.stored_name(), indexed.mode.bits(), file.bytes)?;
+    Ok(indexed)
 }
 
 /// A file that was written while the archive was inflated; see [`IndexedFile`].
@@ -138,7 +130,7 @@ fn inflate_file(
             keep.extend_from_slice(piece);
         }
     }
-    Ok(Written { path: head.path, mode, size, shebang: shebang.finish(), crc32: checksum.sum(), number })
+    Ok(Written { path: head.path, mode, size, shebang: shebang.finish(), crc32: checksum.finalize(), number })
 }
 
 /// Makes commands executable that the archive did not. Written anew, as a mode that is set later would not be less the
