@@ -216,6 +216,29 @@ pub struct Integrity {
     hashes: SmallVec<[Hash; 1]>,
 }
 
+/// How far the sha512 of a long message is, which is hashed beside short ones
+/// ([`Integrity::sha512_of_each_beside`]).
+#[derive(Debug, Clone)]
+pub struct Sha512Progress(lanes::Progress);
+
+impl Sha512Progress {
+    /// Before the first byte.
+    #[expect(clippy::new_without_default, reason = "nobody asks for the default of a beginning")]
+    pub fn new() -> Self {
+        Self(lanes::Progress::new())
+    }
+
+    /// Whether next to nothing of the message is left.
+    pub fn is_at_end_of(&self, message: &[u8]) -> bool {
+        self.0.is_at_end_of(message)
+    }
+
+    /// Hashes what is left of the message, by itself.
+    pub fn finish(self, message: &[u8]) -> Integrity {
+        Integrity::of_sha512(self.0.finish(message))
+    }
+}
+
 impl Integrity {
     /// Reads an SRI text.
     ///
@@ -270,9 +293,22 @@ impl Integrity {
 
     /// Hashes messages that are in memory with sha512: several at a time where the processor can do so.
     pub fn sha512_of_each(messages: &[&[u8]]) -> Vec<Self> {
-        let hash =
-            |digest| Hash { algorithm: Algorithm::Sha512, digest: Digest::Bytes(digest), options: None };
-        lanes::digests(messages).into_iter().map(|digest| Self { hashes: smallvec![hash(digest)] }).collect()
+        lanes::digests(messages, None).into_iter().map(Self::of_sha512).collect()
+    }
+
+    /// [`Integrity::sha512_of_each`]; as long as that takes, `message` is hashed with them, which costs next to nothing. It is
+    /// the one that `progress` is of, each time.
+    pub fn sha512_of_each_beside(
+        messages: &[&[u8]],
+        (message, progress): (&[u8], &mut Sha512Progress),
+    ) -> Vec<Self> {
+        let beside = lanes::Beside { message, progress: &mut progress.0 };
+        lanes::digests(messages, Some(beside)).into_iter().map(Self::of_sha512).collect()
+    }
+
+    fn of_sha512(digest: [u8; 64]) -> Self {
+        let hash = Hash { algorithm: Algorithm::Sha512, digest: Digest::Bytes(digest), options: None };
+        Self { hashes: smallvec![hash] }
     }
 
     /// How many messages [`Integrity::sha512_of_each`] hashes at a time on this processor: 1, 4 or 8.

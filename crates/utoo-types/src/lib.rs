@@ -25,7 +25,7 @@ mod version;
 pub use allow_scripts::{
     AllowScripts, Approval, PackageSource, Pin, Refusal, ScriptChange, ScriptTarget, registry_tarball,
 };
-pub use integrity::{Algorithm, Hash, Integrity, IntegrityError};
+pub use integrity::{Algorithm, Hash, Integrity, IntegrityError, Sha512Progress};
 pub use manifest::{BundleDependencies, Dependencies, DependencyKind, Dist, Manifest};
 pub use name::{NameError, PackageName};
 pub use omit::{Omit, WantedBy};

@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use utoo_fs::{Dir, Published};
-use utoo_types::{Algorithm, Integrity};
+use utoo_types::{Algorithm, Integrity, Sha512Progress};
 
 use crate::inflate::{Inflater, LARGE, WHOLE, stated_size};
 use crate::policy::Prepare;
@@ -267,14 +267,22 @@ impl Store {
     }
 }
 
-/// Checks whole tarballs and gives the sha512 of each, which locks are filled with.
-pub(crate) fn verify(tarballs: &[(&PackageRequest, &[u8])]) -> Vec<Result<Integrity>> {
+/// Checks whole tarballs and gives the sha512 of each, which locks are filled with. The hash of `beside`, a long one, gets on
+/// as far as they take.
+pub(crate) fn verify(
+    tarballs: &[(&PackageRequest, &[u8])],
+    beside: Option<(&[u8], &mut Sha512Progress)>,
+) -> Vec<Result<Integrity>> {
     let bodies: Vec<&[u8]> = tarballs.iter().map(|(_, body)| *body).collect();
-    let digests = Integrity::sha512_of_each(&bodies).into_iter();
+    let digests = match beside {
+        Some(beside) => Integrity::sha512_of_each_beside(&bodies, beside),
+        None => Integrity::sha512_of_each(&bodies),
+    };
     tarballs.iter().zip(digests).map(|((request, body), digest)| verify_one(request, body, digest)).collect()
 }
 
-fn verify_one(request: &PackageRequest, tarball: &[u8], sha512: Integrity) -> Result<Integrity> {
+/// Checks a tarball whose sha512 is this.
+pub(crate) fn verify_one(request: &PackageRequest, tarball: &[u8], sha512: Integrity) -> Result<Integrity> {
     let Some(wanted) = &request.integrity else { return Ok(sha512) };
     let actual = match wanted.strongest().0 {
         Algorithm::Sha512 => sha512.clone(),

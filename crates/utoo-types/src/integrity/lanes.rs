@@ -58,16 +58,48 @@ pub(super) fn lanes() -> usize {
     }
 }
 
-/// The digest of each message, in the order of the messages.
-pub(super) fn digests(messages: &[&[u8]]) -> Vec<Digest> {
+/// The digest of each message, in the order of the messages. As long as that takes, `beside` is hashed in one of the lanes.
+pub(super) fn digests(messages: &[&[u8]], beside: Option<Beside<'_>>) -> Vec<Digest> {
     match Vectors::here() {
         // All eight lanes together do four times the work of the library's code for one.
-        Vectors::Avx512 => digests_in_lanes::<8>(messages, 3, portable::compress_wide),
+        Vectors::Avx512 => digests_in_lanes::<8>(messages, beside, 3, portable::compress_wide),
         // And all four of these 2.6 times.
         #[cfg(target_arch = "x86_64")]
-        Vectors::Avx2 => digests_in_lanes::<4>(messages, 2, avx2::compress),
+        Vectors::Avx2 => digests_in_lanes::<4>(messages, beside, 2, avx2::compress),
         _ => messages.iter().map(|message| Sha512::digest(message).into()).collect(),
     }
+}
+
+/// How far the hash of a message is.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    state: [u64; 8],
+    blocks: usize,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self { state: START, blocks: 0 }
+    }
+
+    /// Whether nothing is left but what does not fill a block.
+    pub(super) fn is_at_end_of(&self, message: &[u8]) -> bool {
+        self.blocks == message.as_chunks::<128>().0.len()
+    }
+
+    /// Hashes what is left of the message.
+    pub(super) fn finish(mut self, message: &[u8]) -> Digest {
+        compress512(&mut self.state, &message.as_chunks().0[self.blocks..]);
+        let End { blocks, used } = End::of(message);
+        compress512(&mut self.state, &blocks[..used]);
+        digest(&self.state)
+    }
+}
+
+/// A message that is hashed as far as others leave a lane to it, all but its end.
+pub(super) struct Beside<'a> {
+    pub(super) message: &'a [u8],
+    pub(super) progress: &'a mut Progress,
 }
 
 /// What a message ends with: what is left of it, a bit, and its length; one block or two.
@@ -93,7 +125,10 @@ impl End {
 
 /// A message on its way through a lane.
 struct Stream<'a> {
-    message: usize,
+    /// Its number; none for the one beside the others.
+    message: Option<usize>,
+    /// The hash before the first of the blocks.
+    start: [u64; 8],
     /// What comes next; empty only when all is done.
     blocks: &'a [Block],
     /// What comes behind that.
@@ -102,9 +137,17 @@ struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     fn new(message: usize, bytes: &'a [u8], end: &'a End) -> Self {
-        let mut new = Self { message, blocks: bytes.as_chunks().0, end: &end.blocks[..end.used] };
+        let blocks = bytes.as_chunks().0;
+        let mut new = Self { message: Some(message), start: START, blocks, end: &end.blocks[..end.used] };
         new.skip(0);
         new
+    }
+
+    /// Nothing where all but the end is done.
+    fn beside(beside: &Beside<'a>) -> Option<Self> {
+        let Progress { state: start, blocks } = *beside.progress;
+        let blocks = &beside.message.as_chunks().0[blocks..];
+        (!blocks.is_empty()).then_some(Self { message: None, start, blocks, end: &[] })
     }
 
     fn skip(&mut self, blocks: usize) {
@@ -118,6 +161,7 @@ impl<'a> Stream<'a> {
 /// Fills the lanes with messages, as long as there are `worthwhile` or more; the library takes the rest.
 fn digests_in_lanes<const LANES: usize>(
     messages: &[&[u8]],
+    beside: Option<Beside<'_>>,
     worthwhile: usize,
     compress: Compress<LANES>,
 ) -> Vec<Digest> {
@@ -125,11 +169,11 @@ fn digests_in_lanes<const LANES: usize>(
     let mut order: Vec<usize> = (0..messages.len()).collect();
     // The longest first, so that the lanes are full for as long as can be.
     order.sort_unstable_by_key(|&message| Reverse(messages[message].len()));
-    let mut waiting =
-        order.into_iter().map(|message| Stream::new(message, messages[message], &ends[message]));
+    let streams = order.into_iter().map(|message| Stream::new(message, messages[message], &ends[message]));
+    let mut waiting = beside.as_ref().and_then(Stream::beside).into_iter().chain(streams);
     let mut lanes: [Option<Stream<'_>>; LANES] = from_fn(|_| waiting.next());
-    let mut state = START.map(|word| [word; LANES]);
-    let mut digests = vec![[0; 64]; messages.len()];
+    let mut state: State<LANES> = from_fn(|word| from_fn(|lane| start_of(&lanes[lane])[word]));
+    let mut ends = Ends { digests: vec![[0; 64]; messages.len()], beside };
     while let Some(shortest) = shortest_of(&lanes, worthwhile) {
         let steps = shortest.len();
         // An idle lane does what another does, to no end.
@@ -140,21 +184,47 @@ fn digests_in_lanes<const LANES: usize>(
             let Some(stream) = lane else { continue };
             stream.skip(steps);
             if stream.blocks.is_empty() {
-                digests[stream.message] = digest(&state.map(|word| word[number]));
+                ends.note(stream, state.map(|word| word[number]));
                 *lane = waiting.next();
-                (0..state.len()).for_each(|word| state[word][number] = START[word]);
+                let start = start_of(lane);
+                (0..state.len()).for_each(|word| state[word][number] = start[word]);
             }
         }
     }
-    for (number, stream) in
-        lanes.iter().enumerate().filter_map(|(number, lane)| Some((number, lane.as_ref()?)))
-    {
-        let mut state = state.map(|word| word[number]);
-        compress512(&mut state, stream.blocks);
-        compress512(&mut state, stream.end);
-        digests[stream.message] = digest(&state);
+    for (number, lane) in lanes.iter().enumerate() {
+        if let Some(stream) = lane {
+            ends.note(stream, state.map(|word| word[number]));
+        }
     }
-    digests
+    ends.digests
+}
+
+fn start_of(lane: &Option<Stream<'_>>) -> [u64; 8] {
+    lane.as_ref().map_or(START, |stream| stream.start)
+}
+
+/// What becomes of the messages.
+struct Ends<'a> {
+    digests: Vec<Digest>,
+    beside: Option<Beside<'a>>,
+}
+
+impl Ends<'_> {
+    /// A message has come so far in its lane. The library does the rest of it, unless it is the one beside the others.
+    fn note(&mut self, stream: &Stream<'_>, mut state: [u64; 8]) {
+        match (stream.message, &mut self.beside) {
+            (Some(message), _) => {
+                compress512(&mut state, stream.blocks);
+                compress512(&mut state, stream.end);
+                self.digests[message] = digest(&state);
+            }
+            (None, Some(Beside { message, progress })) => {
+                let all = message.as_chunks::<128>().0.len();
+                **progress = Progress { state, blocks: all - stream.blocks.len() };
+            }
+            (None, None) => {}
+        }
+    }
 }
 
 /// What the shortest of the lanes has next, while enough of them are busy.
