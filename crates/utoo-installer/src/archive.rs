@@ -21,6 +21,7 @@ mod entries;
 mod input;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -36,7 +37,7 @@ pub const MAX_FILES: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ArchiveFile<'a> {
     /// Below the package's folder, forward slashes, checked by [`utoo_fs::check_relative`].
-    pub(crate) path: String,
+    pub(crate) path: Arc<str>,
     /// Whether anyone may execute it, by the header.
     pub(crate) executable: bool,
     /// Its bytes.
@@ -49,7 +50,7 @@ pub(crate) fn read(archive: &[u8]) -> Result<Vec<ArchiveFile<'_>>, TarballProble
     let mut files: Vec<ArchiveFile<'_>> = Vec::new();
     let mut entries = Entries::new(Whole::new(archive));
     while let Some(entry) = entries.next()? {
-        let Some(FileHead { number, path, executable }) = names.place(&entry.path, entry.kind, entry.mode)?
+        let Some(FileHead { number, path, executable }) = names.place(entry.path, entry.kind, entry.mode)?
         else {
             continue;
         };
@@ -77,7 +78,7 @@ impl<'a> Files<'a> {
     /// The next file; what is left of the one before it is skipped.
     pub(crate) fn next(&mut self) -> Result<Option<FileHead>, TarballProblem> {
         while let Some(entry) = self.entries.next()? {
-            if let Some(place) = self.names.place(&entry.path, entry.kind, entry.mode)? {
+            if let Some(place) = self.names.place(entry.path, entry.kind, entry.mode)? {
                 return Ok(Some(place));
             }
         }
@@ -101,7 +102,7 @@ pub(crate) struct FileHead {
     /// Files are counted from 0; that of an earlier file means that this one takes its place.
     pub(crate) number: usize,
     /// As [`ArchiveFile::path`].
-    pub(crate) path: String,
+    pub(crate) path: Arc<str>,
     /// As [`ArchiveFile::executable`].
     pub(crate) executable: bool,
 }
@@ -109,7 +110,7 @@ pub(crate) struct FileHead {
 /// Applies npm's rules on names to the stream of entries.
 #[derive(Default)]
 struct Names {
-    by_path: FxHashMap<String, usize>,
+    by_path: FxHashMap<Arc<str>, usize>,
     /// By number.
     executable: Vec<bool>,
     directories: FxHashSet<String>,
@@ -126,13 +127,14 @@ impl Names {
         }
         let Some(path) = package_path(name)? else { return Ok(None) };
         let Some(path) = self.ignore_file_name(path) else { return Ok(None) };
-        if self.directories.contains(&path) || !self.claim_directories(&path) {
+        if self.directories.contains(&*path) || !self.claim_directories(&path) {
             return Ok(None);
         }
         if self.executable.len() >= MAX_FILES {
             return Err(TarballProblem::TooManyFiles { limit: MAX_FILES });
         }
         let executable = mode & 0o111 != 0;
+        let path: Arc<str> = path.into();
         if let Some(&number) = self.by_path.get(&path) {
             // Written into the file that is there, which keeps its mode.
             let executable = if kind == Kind::File { self.executable[number] } else { executable };
@@ -146,7 +148,7 @@ impl Names {
     }
 
     /// `.gitignore` is unpacked as `.npmignore`, unless the archive brought one before it.
-    fn ignore_file_name(&mut self, path: String) -> Option<String> {
+    fn ignore_file_name<'p>(&mut self, path: Cow<'p, str>) -> Option<Cow<'p, str>> {
         let folder = |path: &str, name: &str| match path.strip_suffix(name) {
             Some(folder) if folder.is_empty() || folder.ends_with('/') => Some(folder.to_owned()),
             _ => None,
@@ -157,7 +159,7 @@ impl Names {
             if self.npmignores.contains(&folder) {
                 return None;
             }
-            return Some(folder + ".npmignore");
+            return Some(Cow::Owned(folder + ".npmignore"));
         }
         Some(path)
     }
@@ -183,7 +185,7 @@ impl Names {
 }
 
 /// The path below the package's folder; `None` for what has no name below it.
-fn package_path(name: &str) -> Result<Option<String>, TarballProblem> {
+fn package_path(name: &str) -> Result<Option<Cow<'_, str>>, TarballProblem> {
     let name = name.strip_suffix('/').unwrap_or(name);
     // The whole name is checked, the dropped component too: `/etc/x` must not pass as `etc/x`.
     let whole = without_dots(name);
@@ -196,7 +198,7 @@ fn package_path(name: &str) -> Result<Option<String>, TarballProblem> {
         return Ok(None);
     }
     utoo_fs::check_relative(&path)?;
-    Ok(Some(path.into_owned()))
+    Ok(Some(path))
 }
 
 /// A name without its components `.`, which few names have.

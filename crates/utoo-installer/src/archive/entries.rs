@@ -18,8 +18,8 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug)]
-pub(super) struct Entry<B> {
-    pub(super) path: String,
+pub(super) struct Entry<'e, B> {
+    pub(super) path: &'e str,
     pub(super) kind: Kind,
     pub(super) mode: u32,
     pub(super) body: B,
@@ -28,6 +28,8 @@ pub(super) struct Entry<B> {
 /// The entries of an archive, meta entries (pax, GNU long names) applied.
 pub(super) struct Entries<I> {
     input: I,
+    /// Of the header at hand. One buffer for all of them: a package has thousands.
+    path: String,
     seen_header: bool,
     seen_zero: bool,
     pending: Pending,
@@ -44,7 +46,7 @@ struct Pending {
 impl<I: Input> Entries<I> {
     pub(super) fn new(input: I) -> Self {
         let pending = Pending::default();
-        Self { input, seen_header: false, seen_zero: false, pending, global_size: None }
+        Self { input, path: String::new(), seen_header: false, seen_zero: false, pending, global_size: None }
     }
 
     pub(super) fn input(&mut self) -> &mut I {
@@ -55,7 +57,7 @@ impl<I: Input> Entries<I> {
         self.input
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Entry<I::Body>>, TarballProblem> {
+    pub(super) fn next(&mut self) -> Result<Option<Entry<'_, I::Body>>, TarballProblem> {
         while let Some(block) = self.input.block()? {
             if block.iter().all(|byte| *byte == 0) {
                 if self.seen_zero {
@@ -65,20 +67,20 @@ impl<I: Input> Entries<I> {
                 continue;
             }
             self.seen_zero = false;
-            let Some(header) = Header::read(block) else { continue };
+            let Some(header) = Header::read(block, &mut self.path) else { continue };
             self.seen_header = true;
-            if let Some(entry) = self.consume(header)? {
-                return Ok(Some(entry));
+            if let Some((kind, body)) = self.consume(&header)? {
+                return Ok(Some(Entry { path: &self.path, kind, mode: header.mode, body }));
             }
         }
         if self.seen_header { Ok(None) } else { Err(TarballProblem::NotTar) }
     }
 
-    /// The entry of a header, or `None` for a meta entry and for what is none.
-    fn consume(&mut self, header: Header) -> Result<Option<Entry<I::Body>>, TarballProblem> {
+    /// Kind and body of the entry of a header, or `None` for a meta entry and for what is none.
+    fn consume(&mut self, header: &Header) -> Result<Option<(Kind, I::Body)>, TarballProblem> {
         // An entry that a meta header may describe; the others have but what stands in their own header.
         let described = matches!(header.typeflag, 0 | b'0'..=b'7' | b'D');
-        let path = self.pending.path.as_ref().filter(|_| described).unwrap_or(&header.path);
+        let path = self.pending.path.as_ref().filter(|_| described).unwrap_or(&self.path);
         let link_is_right = match header.typeflag {
             b'1' | b'2' => header.has_link,
             b'x' | b'g' => true,
@@ -88,22 +90,24 @@ impl<I: Input> Entries<I> {
             return Ok(None);
         }
         if matches!(header.typeflag, b'x' | b'X' | b'g' | b'L' | b'N' | b'K') {
-            if let Some(body) = self.meta_body(&header)? {
+            if let Some(body) = self.meta_body(header)? {
                 self.apply_meta(header.typeflag, &body)?;
             }
             return Ok(None);
         }
         let Pending { path, size } = std::mem::take(&mut self.pending);
-        let path = path.filter(|_| described).unwrap_or(header.path);
+        if let Some(path) = path.filter(|_| described) {
+            self.path = path;
+        }
         let stated = self.global_size.or(size).filter(|_| described).unwrap_or(header.size);
         let kind = match header.typeflag {
             b'7' => Kind::Contiguous,
-            b'0' | 0 if !path.ends_with('/') => Kind::File,
+            b'0' | 0 if !self.path.ends_with('/') => Kind::File,
             _ => Kind::Other,
         };
         let is_directory = matches!(header.typeflag, b'5' | b'0' | 0) && kind == Kind::Other;
-        let body = self.input.body(if is_directory { 0 } else { stated }, &path)?;
-        Ok(Some(Entry { path, kind, mode: header.mode, body }))
+        let body = self.input.body(if is_directory { 0 } else { stated }, &self.path)?;
+        Ok(Some((kind, body)))
     }
 
     /// The body of a meta entry, if it counts: not where it is empty, nor where it, or the size that an earlier one states,
@@ -118,10 +122,10 @@ impl<I: Input> Entries<I> {
             _ => {}
         }
         if stated > MAX_META_BYTES {
-            self.input.body(header.size, &header.path)?;
+            self.input.body(header.size, &self.path)?;
             return Ok(None);
         }
-        self.input.bytes(header.size, &header.path).map(Some)
+        self.input.bytes(header.size, &self.path).map(Some)
     }
 
     fn apply_meta(&mut self, typeflag: u8, body: &[u8]) -> Result<(), TarballProblem> {
@@ -176,7 +180,6 @@ fn pax_record(line: &[u8]) -> Option<&[u8]> {
 
 /// The fields of a header that count here.
 struct Header {
-    path: String,
     mode: u32,
     size: u64,
     typeflag: u8,
@@ -184,8 +187,8 @@ struct Header {
 }
 
 impl Header {
-    /// `None` where the checksum is wrong, or where the size is beyond any size.
-    fn read(block: &[u8; BLOCK]) -> Option<Self> {
+    /// The path goes into its buffer. `None` where the checksum is wrong, or where the size is beyond any size.
+    fn read(block: &[u8; BLOCK], path: &mut String) -> Option<Self> {
         let stated = number(&block[148..156])?;
         // 512 times 255 is no more than 32 bits hold.
         let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
@@ -193,14 +196,13 @@ impl Header {
         if u64::from(sum - field + 8 * u32::from(b' ')) != stated {
             return None;
         }
-        let name = c_string(&block[..100]);
-        let prefix = match &block[257..265] {
-            b"ustar\x0000" => c_string(&block[345..500]),
-            _ => String::new(),
-        };
-        let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+        path.clear();
+        if block[257..265] == *b"ustar\x0000" && block[345] != 0 {
+            push_c_string(path, &block[345..500]);
+            path.push('/');
+        }
+        push_c_string(path, &block[..100]);
         Some(Self {
-            path,
             mode: number(&block[100..108])? as u32,
             size: number(&block[124..136])?,
             typeflag: block[156],
@@ -210,8 +212,17 @@ impl Header {
 }
 
 fn c_string(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    push_c_string(&mut text, bytes);
+    text
+}
+
+fn push_c_string(text: &mut String, bytes: &[u8]) {
     let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
-    String::from_utf8_lossy(&bytes[..end]).into_owned()
+    match std::str::from_utf8(&bytes[..end]) {
+        Ok(whole) => text.push_str(whole),
+        Err(_) => text.push_str(&String::from_utf8_lossy(&bytes[..end])),
+    }
 }
 
 /// The largest number that node-tar takes.

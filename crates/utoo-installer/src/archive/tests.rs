@@ -1,6 +1,6 @@
 //! The expected entries were recorded from node-tar 7.5 (npm 11.19), asked for the same bytes.
 
-use super::entries::BLOCK;
+use super::entries::{BLOCK, Entry};
 use super::*;
 
 /// A header, field by field, so that broken ones can be written too.
@@ -91,7 +91,9 @@ fn entries(archive: &[u8]) -> Result<Vec<(String, usize)>, TarballProblem> {
     let mut list = Vec::new();
     let whole = loop {
         match entries.next() {
-            Ok(Some(entry)) if entry.kind == Kind::File => list.push((entry.path, entry.body.len())),
+            Ok(Some(entry)) if entry.kind == Kind::File => {
+                list.push((entry.path.to_owned(), entry.body.len()))
+            }
             Ok(Some(_)) => {}
             Ok(None) => break Ok(list),
             Err(error) => break Err(error),
@@ -105,13 +107,13 @@ fn streamed_entries(archive: &[u8]) -> Result<Vec<(String, usize)>, TarballProbl
     let tarball = gzip(archive);
     let mut entries = Entries::new(Stream::new(Members::new(&tarball)));
     let mut list = Vec::new();
-    while let Some(entry) = entries.next()? {
-        let mut length = 0;
+    while let Some(Entry { path, kind, .. }) = entries.next()? {
+        let (path, mut length) = (path.to_owned(), 0);
         while let Some(piece) = entries.input().piece()? {
             length += piece.len();
         }
-        if entry.kind == Kind::File {
-            list.push((entry.path, length));
+        if kind == Kind::File {
+            list.push((path, length));
         }
     }
     entries.into_input().finish()?;
@@ -276,7 +278,7 @@ fn files(parts: &[&[u8]]) -> Result<Listed, TarballProblem> {
     let archive = [&parts.concat()[..], &END].concat();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let list = |files: Vec<ArchiveFile<'_>>| {
-        files.into_iter().map(|file| (file.path, text(file.bytes), file.executable)).collect()
+        files.into_iter().map(|file| (file.path.to_string(), text(file.bytes), file.executable)).collect()
     };
     let whole = read(&archive).map(list);
     assert_eq!(whole, streamed_files(&gzip(&archive)));
@@ -291,7 +293,7 @@ fn streamed_files(tarball: &[u8]) -> Result<Listed, TarballProblem> {
         while let Some(piece) = files.piece()? {
             bytes.extend_from_slice(piece);
         }
-        let file = (path, String::from_utf8_lossy(&bytes).into_owned(), executable);
+        let file = (path.to_string(), String::from_utf8_lossy(&bytes).into_owned(), executable);
         match list.get_mut(number) {
             Some(earlier) => *earlier = file,
             None => list.push(file),
@@ -313,7 +315,7 @@ fn bodies_longer_than_the_window_come_in_pieces_and_may_be_skipped() {
     let mut files = Files::new(Members::new(&tarball));
     let mut paths = Vec::new();
     while let Some(head) = files.next().unwrap() {
-        paths.push(head.path);
+        paths.push(head.path.to_string());
     }
     assert_eq!(paths, ["long", "short", "last"]);
 }

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! Counts are bounded by the bytes that are left. Whatever does not read as this counts as a miss. The crc32 (of
-//! libdeflate, above 10 GB/s) finds accidents; it does not hold off someone who may write to the store, since such a
+//! crc32fast, above 10 GB/s) finds accidents; it does not hold off someone who may write to the store, since such a
 //! one could write any index, too.
 
 use std::io::Read as _;

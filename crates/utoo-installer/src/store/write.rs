@@ -1,6 +1,7 @@
 //! A package's files and its index, written into a new folder that nobody else knows yet.
 
 use std::io::{Error, ErrorKind};
+use std::sync::Arc;
 
 use crc32fast::Hasher as Crc;
 use rustix::path::DecInt;
@@ -23,7 +24,7 @@ impl<'a> Contents<'a> {
     pub(super) fn read(archive: &'a [u8]) -> Result<Self, TarballProblem> {
         let mut files = archive::read(archive)?;
         let find = |files: &[ArchiveFile<'_>], path: &str| {
-            files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()
+            files.binary_search_by(|file| (*file.path).cmp(path)).ok()
         };
         let package_json = find(&files, PACKAGE_JSON).map(|at| files[at].bytes).unwrap_or_default();
         let facts = PackageFacts::of(package_json, &paths_of(&files, |file| &file.path));
@@ -59,7 +60,7 @@ fn write_file<'f>(staged: &Dir, number: usize, file: &'f ArchiveFile<'_>) -> Res
 
 /// A file that was written while the archive was inflated; see [`IndexedFile`].
 struct Written {
-    path: String,
+    path: Arc<str>,
     mode: FileMode,
     size: u64,
     shebang: Shebang,
@@ -90,7 +91,7 @@ pub(super) fn inflate_into(
         if number < files.len() {
             staged.remove_file(DecInt::new(number_of(number)))?;
         }
-        let keep = (head.path == PACKAGE_JSON).then_some(&mut package_json);
+        let keep = (&*head.path == PACKAGE_JSON).then_some(&mut package_json);
         let written = inflate_file(staged, head, &mut archive, keep, bad)?;
         match files.get_mut(number) {
             Some(earlier) => *earlier = written,
@@ -137,7 +138,7 @@ fn inflate_file(
 /// umask.
 fn make_executable(staged: &Dir, files: &mut [Written], facts: &PackageFacts) -> Result<()> {
     for (_, target) in &facts.bin {
-        let Ok(at) = files.binary_search_by(|file| file.path.as_str().cmp(target)) else { continue };
+        let Ok(at) = files.binary_search_by(|file| (*file.path).cmp(target)) else { continue };
         let file = &mut files[at];
         let name = DecInt::new(file.number);
         if file.mode == FileMode::Plain
@@ -172,8 +173,8 @@ fn write_index(
     Ok(index)
 }
 
-fn paths_of<F>(files: &[F], path: impl Fn(&F) -> &String) -> Vec<&str> {
-    files.iter().map(|file| path(file).as_str()).collect()
+fn paths_of<F>(files: &[F], path: impl Fn(&F) -> &Arc<str>) -> Vec<&str> {
+    files.iter().map(|file| &**path(file)).collect()
 }
 
 /// Every folder above a file, each once, parents before children. The paths are sorted, so that a folder's files follow
