@@ -3,9 +3,9 @@
 
 use std::arch::x86_64::{
     __m256i as Vector, _mm256_add_epi64, _mm256_and_si256, _mm256_extract_epi64, _mm256_or_si256,
-    _mm256_set_epi64x, _mm256_set1_epi64x, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_xor_si256,
+    _mm256_set_epi64x, _mm256_set1_epi64x, _mm256_setzero_si256, _mm256_slli_epi64, _mm256_srli_epi64,
+    _mm256_xor_si256,
 };
-use std::array::from_fn;
 
 use super::{Block, ROUNDS, State, portable};
 
@@ -18,26 +18,38 @@ pub(super) fn compress(state: &mut State<4>, lanes: &[&[Block]; 4]) {
     }
 }
 
+// Closures that `from_fn` and `zip` call are none of AVX2's functions, and what they hand on is copied through memory: hence
+// the plain loops.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn compress_vectors(state: &mut State<4>, lanes: &[&[Block]; 4]) {
-    let mut vectors: [Vector; 8] = from_fn(|word| vector(from_fn(|lane| state[word][lane])));
-    for (at, _) in lanes[0].iter().enumerate() {
-        let mut schedule: [Vector; 16] = from_fn(|word| {
-            let load = |block: &Block| u64::from_be_bytes(from_fn(|byte| block[word * 8 + byte]));
-            vector(from_fn(|lane| load(&lanes[lane][at])))
-        });
+    let mut vectors = [_mm256_setzero_si256(); 8];
+    for (vector, word) in vectors.iter_mut().zip(state.iter()) {
+        *vector = of_lanes(*word);
+    }
+    let mut schedule = [_mm256_setzero_si256(); 16];
+    for at in 0..lanes[0].len() {
+        load(&mut schedule, lanes.map(|lane| &lane[at]));
         let mut mixed = vectors;
         for (turn, constants) in ROUNDS.as_chunks::<16>().0.iter().enumerate() {
             if turn > 0 {
                 extend(&mut schedule);
             }
-            for (constant, word) in constants.iter().zip(schedule) {
-                mix(&mut mixed, _mm256_add_epi64(word, _mm256_set1_epi64x(constant.cast_signed())));
+            for (words, constants) in schedule.as_chunks::<8>().0.iter().zip(constants.as_chunks::<8>().0) {
+                let word =
+                    |at: usize| _mm256_add_epi64(words[at], _mm256_set1_epi64x(constants[at].cast_signed()));
+                mix::<0>(&mut mixed, word(0));
+                mix::<1>(&mut mixed, word(1));
+                mix::<2>(&mut mixed, word(2));
+                mix::<3>(&mut mixed, word(3));
+                mix::<4>(&mut mixed, word(4));
+                mix::<5>(&mut mixed, word(5));
+                mix::<6>(&mut mixed, word(6));
+                mix::<7>(&mut mixed, word(7));
             }
         }
-        for (vector, mixed) in vectors.iter_mut().zip(mixed) {
-            *vector = _mm256_add_epi64(*vector, mixed);
+        for word in 0..8 {
+            vectors[word] = _mm256_add_epi64(vectors[word], mixed[word]);
         }
     }
     for (word, vector) in state.iter_mut().zip(vectors) {
@@ -51,9 +63,19 @@ fn compress_vectors(state: &mut State<4>, lanes: &[&[Block]; 4]) {
     }
 }
 
+/// The words of a block of each lane.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn vector(lanes: [u64; 4]) -> Vector {
+fn load(schedule: &mut [Vector; 16], blocks: [&Block; 4]) {
+    let [a, b, c, d] = blocks.map(|block| block.as_chunks::<8>().0);
+    for (word, vector) in schedule.iter_mut().enumerate() {
+        *vector = of_lanes([a[word], b[word], c[word], d[word]].map(u64::from_be_bytes));
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn of_lanes(lanes: [u64; 4]) -> Vector {
     let [a, b, c, d] = lanes.map(u64::cast_signed);
     _mm256_set_epi64x(d, c, b, a)
 }
@@ -71,18 +93,22 @@ fn extend(schedule: &mut [Vector; 16]) {
     }
 }
 
-/// One round; `word` has its constant in it.
+/// One round; `word` has its constant in it. The eight variables do not move from round to round, their names do: the loop
+/// around this is unrolled, so that each is a register.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn mix(state: &mut [Vector; 8], word: Vector) {
-    let [a, b, c, d, e, f, g, h] = *state;
+fn mix<const ROUND: usize>(state: &mut [Vector; 8], word: Vector) {
+    let place = |name: usize| (name + 8 - ROUND) % 8;
+    let [a, b, c, d] = [state[place(0)], state[place(1)], state[place(2)], state[place(3)]];
+    let [e, f, g, h] = [state[place(4)], state[place(5)], state[place(6)], state[place(7)]];
     let choice = _mm256_xor_si256(_mm256_and_si256(_mm256_xor_si256(f, g), e), g);
-    let majority = _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(c, _mm256_or_si256(a, b)));
+    // The next round has the first of the two sums as its second.
+    let majority = _mm256_xor_si256(_mm256_and_si256(_mm256_xor_si256(a, b), _mm256_xor_si256(b, c)), b);
     let first = _mm256_add_epi64(h, xor(right::<14, 50>(e), right::<18, 46>(e), right::<41, 23>(e)));
     let first = _mm256_add_epi64(first, _mm256_add_epi64(choice, word));
     let second = xor(right::<28, 36>(a), right::<34, 30>(a), right::<39, 25>(a));
-    let second = _mm256_add_epi64(second, majority);
-    *state = [_mm256_add_epi64(first, second), a, b, c, _mm256_add_epi64(d, first), e, f, g];
+    state[place(3)] = _mm256_add_epi64(d, first);
+    state[place(7)] = _mm256_add_epi64(first, _mm256_add_epi64(second, majority));
 }
 
 #[inline]
