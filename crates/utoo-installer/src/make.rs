@@ -303,32 +303,66 @@ fn makes_package(step: &Step) -> bool {
 }
 
 /// Moves everything that was made into place, makes links, and takes away what is not wanted; in order of location, so
-/// that what is above is there before what is below.
+/// that what is above is there before what is below. What lies below different places of an outermost `node_modules` has
+/// nothing to do with each other, and is shared out among the threads.
 pub(crate) fn publish_all(job: &Job, made: &mut Made) -> Result<()> {
-    let mut publisher = job.places.publisher();
+    let staged = std::mem::take(&mut made.staged);
+    let mut below: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
     for (at, step) in job.plan.steps.iter().enumerate() {
-        if step.action != Action::Keep {
-            (job.events)(InstallEvent::Placing { location: step.location.clone() });
-        }
-        match (step.action, &step.shape) {
-            (Action::Keep, _) | (_, Shape::Bundled(_)) => {}
-            (Action::Remove | Action::Withdraw, _) => drop(publisher.clear(&step.location)?),
-            (Action::Add | Action::Change, Shape::Link(text)) => {
-                if step.action == Action::Change {
-                    publisher.clear(&step.location)?;
-                }
-                publisher.link(text, &step.location)?;
-            }
-            (Action::Add | Action::Change, Shape::Package) => {
-                let Some(staged) = made.staged.remove(&at) else { continue };
-                match step.action {
-                    Action::Add => publisher.place(&staged, &step.location)?,
-                    _ => replace(job, &mut publisher, &staged, at)?,
-                }
-            }
+        if publishes(step, staged.contains_key(&at)) {
+            below.entry(outermost(&step.location)).or_default().push(at);
         }
     }
+    let below: Vec<Vec<usize>> = below.into_values().collect();
+    below.par_iter().with_min_len(8).try_for_each_init(
+        || job.places.publisher(),
+        |publisher, steps| steps.iter().try_for_each(|&at| publish(job, publisher, &staged, at)),
+    )?;
     job.places.close()
+}
+
+/// The place in an outermost `node_modules` that a location is at or below.
+fn outermost(location: &str) -> &str {
+    let base = base_of(location);
+    let name = base.len() + usize::from(!base.is_empty()) + "node_modules/".len();
+    if name > location.len() {
+        return location;
+    }
+    let mut slashes = location[name..].match_indices('/').map(|(slash, _)| name + slash);
+    let end = if location[name..].starts_with('@') { slashes.nth(1) } else { slashes.next() };
+    &location[..end.unwrap_or(location.len())]
+}
+
+/// Whether there is anything to do for a step; a package that is added may be in its place already.
+fn publishes(step: &Step, is_staged: bool) -> bool {
+    match (step.action, &step.shape) {
+        (Action::Keep, _) | (_, Shape::Bundled(_)) => false,
+        (Action::Add | Action::Change, Shape::Package) => is_staged,
+        _ => true,
+    }
+}
+
+fn publish(
+    job: &Job,
+    publisher: &mut Publisher<'_>,
+    staged: &FxHashMap<usize, Staged>,
+    at: usize,
+) -> Result<()> {
+    let step = &job.plan.steps[at];
+    (job.events)(InstallEvent::Placing { location: step.location.clone() });
+    match (step.action, &step.shape) {
+        (Action::Remove | Action::Withdraw, _) => publisher.clear(&step.location).map(drop),
+        (Action::Change, Shape::Link(text)) => {
+            publisher.clear(&step.location)?;
+            publisher.link(text, &step.location)
+        }
+        (_, Shape::Link(text)) => publisher.link(text, &step.location),
+        (action, _) => match staged.get(&at) {
+            Some(staged) if action == Action::Add => publisher.place(staged, &step.location),
+            Some(staged) => replace(job, publisher, staged, at),
+            None => Ok(()),
+        },
+    }
 }
 
 /// Puts a package in the place of another. Packages below it that stay are moved over.
@@ -346,4 +380,26 @@ fn replace(job: &Job, publisher: &mut Publisher<'_>, staged: &Staged, at: usize)
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_below_a_package_is_shared_out_with_it() {
+        let cases = [
+            ("node_modules/a", "node_modules/a"),
+            ("node_modules/a-b/node_modules/c", "node_modules/a-b"),
+            ("node_modules/@s/a/node_modules/@s/b", "node_modules/@s/a"),
+            ("packages/one/node_modules/a/node_modules/b", "packages/one/node_modules/a"),
+            ("my-node_modules/one/node_modules/a", "my-node_modules/one/node_modules/a"),
+            ("../two/node_modules/@s/a", "../two/node_modules/@s/a"),
+            ("node_modules/.store/a@1/node_modules/a", "node_modules/.store"),
+            ("packages/one", "packages/one"),
+        ];
+        for (location, expected) in cases {
+            assert_eq!(outermost(location), expected);
+        }
+    }
 }
