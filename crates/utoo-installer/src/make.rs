@@ -307,10 +307,11 @@ fn makes_package(step: &Step) -> bool {
 /// nothing to do with each other, and is shared out among the threads.
 pub(crate) fn publish_all(job: &Job, made: &mut Made) -> Result<()> {
     let staged = std::mem::take(&mut made.staged);
-    let mut below: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
+    // Places that differ in case alone can be one, which then is cleared before it is filled.
+    let mut below: FxHashMap<String, Vec<usize>> = FxHashMap::default();
     for (at, step) in job.plan.steps.iter().enumerate() {
         if publishes(step, staged.contains_key(&at)) {
-            below.entry(outermost(&step.location)).or_default().push(at);
+            below.entry(outermost(&step.location).to_lowercase()).or_default().push(at);
         }
     }
     let below: Vec<Vec<usize>> = below.into_values().collect();
