@@ -1,14 +1,13 @@
-//! Tarballs that have arrived and wait for a thread: verified together, unpacked one by one.
+//! Tarballs that have arrived and wait for a thread: hashed together, unpacked one by one.
 //!
-//! For each that arrives there is a job on rayon. It verifies what waits by then, so many that they are hashed in
-//! the lanes of a vector together, unpacks the first, and makes a job of each of the others. Where nothing waits any more,
-//! another job has taken it along.
+//! For each that arrives there is a job on rayon. It takes what waits by then, hashes it in the lanes of a vector together,
+//! unpacks the first that is done, and makes a job of each of the others. Where nothing waits any more, another job has
+//! taken it along.
 //!
-//! A long tarball would leave its lane last, and be hashed alone for most of the way, in a third of the speed. So one
-//! at a time is set aside and hashed beside those that come after it, lot by lot, and alone only where nothing else waits.
+//! The longest of them would leave their lanes last, and be hashed alone for most of the way, in a quarter of the speed. So they
+//! go back in front of what waits, to be hashed beside what comes next, and alone only where nothing does.
 
 use std::collections::VecDeque;
-use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -18,64 +17,37 @@ use utoo_types::{Integrity, Sha512Progress};
 
 use crate::door::Door;
 use crate::source::PackageRequest;
-use crate::store::{Store, StoredPackage, verify, verify_one};
+use crate::store::{Store, StoredPackage, verify};
 use crate::{InstallError, Result};
 
-/// Most bytes that one job verifies: half a millisecond to a few, for which the others wait.
+/// Most bytes that one job hashes: half a millisecond to a few, for which the others wait.
 const TOGETHER_BYTES: usize = 2 << 20;
+
+/// For so many bytes of that a tarball counts at most: what is longer is put back before it is through.
+const COUNTED_BYTES: usize = 512 << 10;
 
 /// How often the lanes are filled: messages of one length are rare, and the shorter ones leave their lanes first.
 const FILLS: usize = 4;
 
-/// Bytes of a tarball that is set aside. Longer ones would hold too much of what may wait at all
-/// ([`crate::fetch::Limits::held_bytes`]).
-const LONG: RangeInclusive<usize> = 512 << 10..=6 << 20;
+/// Longer tarballs, in bytes, are hashed at once and alone: while they wait for others, they would hold too much of what may
+/// wait at all ([`crate::fetch::Limits::held_bytes`]).
+const LONGEST: usize = 6 << 20;
 
 /// What has arrived.
 pub(crate) struct Arrivals {
-    waiting: Mutex<Waiting>,
+    /// For each of these, a job is under way.
+    waiting: Mutex<VecDeque<Arrival>>,
     store: Store,
     /// Inside are packages that are being unpacked.
     door: Door,
 }
 
-/// A tarball, and who waits for what becomes of it.
+/// A tarball, how far it is hashed, and who waits for what becomes of it.
 struct Arrival {
     request: PackageRequest,
     body: Bytes,
+    hash: Sha512Progress,
     waiter: oneshot::Sender<Result<StoredPackage>>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    arrived: VecDeque<Arrival>,
-    aside: Aside,
-}
-
-/// The place for a long tarball.
-#[derive(Default)]
-enum Aside {
-    #[default]
-    Free,
-    /// It waits for others.
-    Here(Box<Long>),
-    /// A job is hashing it.
-    Taken,
-}
-
-/// A tarball that is hashed beside others.
-struct Long {
-    arrival: Arrival,
-    progress: Sha512Progress,
-}
-
-/// What one job does next.
-enum Next {
-    /// Hash these, and the long one beside them.
-    Lot(Vec<Arrival>, Option<Box<Long>>),
-    /// Nothing else waits: hash the long one alone.
-    Alone(Box<Long>),
-    Nothing,
 }
 
 impl Arrivals {
@@ -90,8 +62,8 @@ impl Arrivals {
         body: Bytes,
     ) -> Result<StoredPackage> {
         let (waiter, unpacked) = oneshot::channel();
-        let arrival = Arrival { request: request.clone(), body, waiter };
-        self.waiting().arrived.push_back(arrival);
+        let arrival = Arrival { request: request.clone(), body, hash: Sha512Progress::new(), waiter };
+        self.waiting().push_back(arrival);
         let arrivals = self.clone();
         rayon::spawn(move || arrivals.take());
         unpacked.await.unwrap_or_else(|_| Err(InstallError::Cancelled { package: request.label() }))
@@ -103,119 +75,77 @@ impl Arrivals {
     }
 
     fn take(self: Arc<Self>) {
-        match self.next() {
-            Next::Lot(arrivals, long) => self.verify(arrivals, long),
-            Next::Alone(long) => self.verify_alone(long),
-            Next::Nothing => {}
-        }
-    }
-
-    fn verify(self: Arc<Self>, arrivals: Vec<Arrival>, mut long: Option<Box<Long>>) {
-        let verified = {
-            let _span = debug_span!("verify", count = arrivals.len()).entered();
-            let of_each: Vec<_> = arrivals.iter().map(|arrival| (&arrival.request, &*arrival.body)).collect();
-            let beside = long.as_mut().map(|long| (&*long.arrival.body, &mut long.progress));
-            verify(&of_each, beside)
+        let mut lot = self.next();
+        let mut left: Vec<Arrival> = {
+            let _span = debug_span!("verify", count = lot.len()).entered();
+            let mut under_way: Vec<_> =
+                lot.iter_mut().map(|arrival| (&*arrival.body, &mut arrival.hash)).collect();
+            Sha512Progress::advance(&mut under_way);
+            lot.extract_if(.., |arrival| !arrival.hash.is_done(&arrival.body)).collect()
         };
-        if let Some(long) = long {
-            self.put_back(long);
+        if lot.is_empty() && !left.is_empty() {
+            // Too few to be hashed together: one of them alone.
+            lot.push(left.remove(0));
         }
-        let mut verified = arrivals.into_iter().zip(verified);
-        let first = verified.next();
-        for (arrival, integrity) in verified {
+        self.put_back(left);
+        let mut hashed = lot.into_iter();
+        let first = hashed.next();
+        for arrival in hashed {
             let arrivals = self.clone();
-            rayon::spawn(move || arrivals.finish(arrival, integrity));
+            rayon::spawn(move || arrivals.finish(arrival));
         }
-        if let Some((arrival, integrity)) = first {
-            self.finish(arrival, integrity);
+        if let Some(arrival) = first {
+            self.finish(arrival);
         }
     }
 
-    /// What is verified together next: at least one, if there is any.
-    fn next(&self) -> Next {
+    /// What is hashed together next: at least one, if there is any.
+    fn next(&self) -> Vec<Arrival> {
         let mut waiting = self.waiting();
-        waiting.set_aside();
         let lanes = Integrity::sha512_lanes();
         let most = if lanes > 1 { lanes * FILLS } else { 1 };
-        let sums = waiting.arrived.iter().scan(0, |sum, arrival| {
-            *sum += arrival.body.len();
-            Some(*sum)
-        });
+        let sums =
+            waiting.iter().take_while(|arrival| arrival.body.len() <= LONGEST).scan(0, |sum, arrival| {
+                *sum += arrival.hash.bytes_left(&arrival.body).min(COUNTED_BYTES);
+                Some(*sum)
+            });
         let count = sums.take(most).take_while(|sum| *sum <= TOGETHER_BYTES).count().max(1);
-        let count = count.min(waiting.arrived.len());
-        let arrivals: Vec<Arrival> = waiting.arrived.drain(..count).collect();
-        match (waiting.aside.take(), arrivals.is_empty()) {
-            (long, false) => Next::Lot(arrivals, long),
-            (Some(long), true) => {
-                waiting.aside = Aside::Free;
-                Next::Alone(long)
-            }
-            (None, true) => Next::Nothing,
-        }
+        let count = count.min(waiting.len());
+        waiting.drain(..count).collect()
     }
 
-    /// Puts a long tarball back, where it waits for the next job; one that is hashed, or has nobody left to be hashed
-    /// beside, gets a job of its own.
-    fn put_back(self: &Arc<Self>, long: Box<Long>) {
+    /// Puts back what is not hashed to its end, in front of the others.
+    fn put_back(self: &Arc<Self>, left: Vec<Arrival>) {
+        let jobs = left.len();
         let mut waiting = self.waiting();
-        let is_done = long.progress.is_at_end_of(&long.arrival.body);
-        if !is_done && !waiting.arrived.is_empty() {
-            waiting.aside = Aside::Here(long);
-            return;
-        }
-        waiting.aside = Aside::Free;
+        left.into_iter().rev().for_each(|arrival| waiting.push_front(arrival));
         drop(waiting);
-        let arrivals = self.clone();
-        rayon::spawn(move || arrivals.verify_alone(long));
+        for _ in 0..jobs {
+            let arrivals = self.clone();
+            rayon::spawn(move || arrivals.take());
+        }
     }
 
-    fn verify_alone(&self, long: Box<Long>) {
-        let Long { arrival, progress } = *long;
-        let digest = debug_span!("verify", count = 1).in_scope(|| progress.finish(&arrival.body));
-        let integrity = verify_one(&arrival.request, &arrival.body, digest);
-        self.finish(arrival, integrity);
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Arrival>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn finish(&self, arrival: Arrival, integrity: Result<Integrity>) {
-        let Arrival { request, body, waiter } = arrival;
+    /// Hashes what is left of a tarball, verifies and unpacks it.
+    fn finish(&self, arrival: Arrival) {
+        let Arrival { request, body, hash, waiter } = arrival;
+        let digest = if hash.is_done(&body) {
+            hash.finish(&body)
+        } else {
+            debug_span!("verify", count = 1).in_scope(|| hash.finish(&body))
+        };
         let _span = debug_span!("unpack", name = %request.name).entered();
         let unpacked = match self.door.enter() {
-            Some(_inside) => integrity.and_then(|integrity| self.store.unpack(&request, &integrity, &body)),
+            Some(_inside) => verify(&request, &body, digest)
+                .and_then(|integrity| self.store.unpack(&request, &integrity, &body)),
             None => Err(InstallError::Cancelled { package: request.label() }),
         };
         // A receiver that is gone no longer wants it.
         drop(waiter.send(unpacked));
-    }
-}
-
-impl Waiting {
-    /// Sets the first long tarball aside, if others wait that it can be hashed beside.
-    fn set_aside(&mut self) {
-        let is_worthwhile = Integrity::sha512_lanes() > 1 && self.arrived.len() > 1;
-        if !is_worthwhile || !matches!(self.aside, Aside::Free) {
-            return;
-        }
-        let long = self.arrived.iter().position(|arrival| LONG.contains(&arrival.body.len()));
-        if let Some(arrival) = long.and_then(|at| self.arrived.remove(at)) {
-            self.aside = Aside::Here(Box::new(Long { arrival, progress: Sha512Progress::new() }));
-        }
-    }
-}
-
-impl Aside {
-    /// What is here, which is then taken.
-    fn take(&mut self) -> Option<Box<Long>> {
-        match std::mem::replace(self, Self::Taken) {
-            Self::Here(long) => Some(long),
-            other => {
-                *self = other;
-                None
-            }
-        }
     }
 }
 

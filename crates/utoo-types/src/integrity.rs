@@ -216,8 +216,7 @@ pub struct Integrity {
     hashes: SmallVec<[Hash; 1]>,
 }
 
-/// How far the sha512 of a long message is, which is hashed beside short ones
-/// ([`Integrity::sha512_of_each_beside`]).
+/// How far the sha512 of a message in memory is, which is the same one each time.
 #[derive(Debug, Clone)]
 pub struct Sha512Progress(lanes::Progress);
 
@@ -228,9 +227,23 @@ impl Sha512Progress {
         Self(lanes::Progress::new())
     }
 
-    /// Whether next to nothing of the message is left.
-    pub fn is_at_end_of(&self, message: &[u8]) -> bool {
-        self.0.is_at_end_of(message)
+    /// Whether all of the message is hashed.
+    pub fn is_done(&self, message: &[u8]) -> bool {
+        self.0.left(message) == 0
+    }
+
+    /// About how many bytes of the message are left: whole blocks of 128, and those of its end.
+    pub fn bytes_left(&self, message: &[u8]) -> usize {
+        self.0.left(message) * 128
+    }
+
+    /// Hashes messages together for as long as so many of them are left that it is faster than one after the other. Then
+    /// one or two are, the longest, which can go on together with others, or be finished; all of them where there were too
+    /// few, or the processor has no use for several ([`Integrity::sha512_lanes`]).
+    pub fn advance(messages: &mut [(&[u8], &mut Self)]) {
+        let mut under_way: Vec<_> =
+            messages.iter_mut().map(|(message, progress)| (*message, &mut progress.0)).collect();
+        lanes::advance(&mut under_way);
     }
 
     /// Hashes what is left of the message, by itself.
@@ -293,17 +306,7 @@ impl Integrity {
 
     /// Hashes messages that are in memory with sha512: several at a time where the processor can do so.
     pub fn sha512_of_each(messages: &[&[u8]]) -> Vec<Self> {
-        lanes::digests(messages, None).into_iter().map(Self::of_sha512).collect()
-    }
-
-    /// [`Integrity::sha512_of_each`]; as long as that takes, `message` is hashed with them, which costs next to nothing. It is
-    /// the one that `progress` is of, each time.
-    pub fn sha512_of_each_beside(
-        messages: &[&[u8]],
-        (message, progress): (&[u8], &mut Sha512Progress),
-    ) -> Vec<Self> {
-        let beside = lanes::Beside { message, progress: &mut progress.0 };
-        lanes::digests(messages, Some(beside)).into_iter().map(Self::of_sha512).collect()
+        lanes::digests(messages).into_iter().map(Self::of_sha512).collect()
     }
 
     fn of_sha512(digest: [u8; 64]) -> Self {

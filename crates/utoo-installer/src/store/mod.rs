@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use utoo_fs::{Dir, Published};
-use utoo_types::{Algorithm, Integrity, Sha512Progress};
+use utoo_types::{Algorithm, Integrity};
 
 use crate::inflate::{Inflater, LARGE, WHOLE, stated_size};
 use crate::policy::Prepare;
@@ -155,7 +155,7 @@ impl Store {
     /// `EINTEGRITY` where the bytes are others, before anything is unpacked; [`crate::TarballProblem`]s; what writing gives. In
     /// all of these cases the store is as it was.
     pub fn insert(&self, request: &PackageRequest, tarball: &[u8]) -> Result<StoredPackage> {
-        let integrity = verify_one(request, tarball, Integrity::of(Algorithm::Sha512, tarball))?;
+        let integrity = verify(request, tarball, Integrity::of(Algorithm::Sha512, tarball))?;
         self.unpack(request, &integrity, tarball)
     }
 
@@ -267,22 +267,8 @@ impl Store {
     }
 }
 
-/// Checks whole tarballs and gives the sha512 of each, which locks are filled with. The hash of `beside`, a long one, gets on
-/// as far as they take.
-pub(crate) fn verify(
-    tarballs: &[(&PackageRequest, &[u8])],
-    beside: Option<(&[u8], &mut Sha512Progress)>,
-) -> Vec<Result<Integrity>> {
-    let bodies: Vec<&[u8]> = tarballs.iter().map(|(_, body)| *body).collect();
-    let digests = match beside {
-        Some(beside) => Integrity::sha512_of_each_beside(&bodies, beside),
-        None => Integrity::sha512_of_each(&bodies),
-    };
-    tarballs.iter().zip(digests).map(|((request, body), digest)| verify_one(request, body, digest)).collect()
-}
-
-/// Checks a tarball whose sha512 is this.
-pub(crate) fn verify_one(request: &PackageRequest, tarball: &[u8], sha512: Integrity) -> Result<Integrity> {
+/// Checks a tarball whose sha512 is this, and gives that: locks are filled with it.
+pub(crate) fn verify(request: &PackageRequest, tarball: &[u8], sha512: Integrity) -> Result<Integrity> {
     let Some(wanted) = &request.integrity else { return Ok(sha512) };
     let actual = match wanted.strongest().0 {
         Algorithm::Sha512 => sha512.clone(),

@@ -8,7 +8,6 @@ use std::array::from_fn;
 use std::cmp::Reverse;
 
 use sha2::block_api::compress512;
-use sha2::{Digest as _, Sha512};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -58,15 +57,24 @@ pub(super) fn lanes() -> usize {
     }
 }
 
-/// The digest of each message, in the order of the messages. As long as that takes, `beside` is hashed in one of the lanes.
-pub(super) fn digests(messages: &[&[u8]], beside: Option<Beside<'_>>) -> Vec<Digest> {
+/// The digest of each message, in the order of the messages.
+pub(super) fn digests(messages: &[&[u8]]) -> Vec<Digest> {
+    let mut progress = vec![Progress::new(); messages.len()];
+    let mut under_way: Vec<_> = messages.iter().copied().zip(&mut progress).collect();
+    advance(&mut under_way);
+    messages.iter().zip(progress).map(|(message, progress)| progress.finish(message)).collect()
+}
+
+/// Hashes messages together for as long as enough of them are left to be faster than one by one; then few or none are,
+/// and those the longest. Nothing happens where there are no vectors, or too few messages.
+pub(super) fn advance(messages: &mut [(&[u8], &mut Progress)]) {
     match Vectors::here() {
         // All eight lanes together do four times the work of the library's code for one.
-        Vectors::Avx512 => digests_in_lanes::<8>(messages, beside, 3, portable::compress_wide),
+        Vectors::Avx512 => advance_in_lanes::<8>(messages, 3, portable::compress_wide),
         // And all four of these 2.2 times.
         #[cfg(target_arch = "x86_64")]
-        Vectors::Avx2 => digests_in_lanes::<4>(messages, beside, 2, avx2::compress),
-        _ => messages.iter().map(|message| Sha512::digest(message).into()).collect(),
+        Vectors::Avx2 => advance_in_lanes::<4>(messages, 2, avx2::compress),
+        _ => {}
     }
 }
 
@@ -74,6 +82,7 @@ pub(super) fn digests(messages: &[&[u8]], beside: Option<Beside<'_>>) -> Vec<Dig
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
     state: [u64; 8],
+    /// How many are done, of those that the message ends with, too.
     blocks: usize,
 }
 
@@ -82,24 +91,24 @@ impl Progress {
         Self { state: START, blocks: 0 }
     }
 
-    /// Whether nothing is left but what does not fill a block.
-    pub(super) fn is_at_end_of(&self, message: &[u8]) -> bool {
-        self.blocks == message.as_chunks::<128>().0.len()
+    /// How many blocks are left, the one or two that the message ends with among them.
+    pub(super) fn left(&self, message: &[u8]) -> usize {
+        message.as_chunks::<128>().0.len() + End::length(message) - self.blocks
     }
 
     /// Hashes what is left of the message.
     pub(super) fn finish(mut self, message: &[u8]) -> Digest {
-        compress512(&mut self.state, &message.as_chunks().0[self.blocks..]);
-        let End { blocks, used } = End::of(message);
-        compress512(&mut self.state, &blocks[..used]);
-        digest(&self.state)
+        let end = End::of(message);
+        if let Some(rest) = Stream::of(0, message, &end, &self) {
+            compress512(&mut self.state, rest.blocks);
+            compress512(&mut self.state, rest.end);
+        }
+        let mut digest = [0; 64];
+        for (bytes, word) in digest.as_chunks_mut::<8>().0.iter_mut().zip(self.state) {
+            *bytes = word.to_be_bytes();
+        }
+        digest
     }
-}
-
-/// A message that is hashed as far as others leave a lane to it, all but its end.
-pub(super) struct Beside<'a> {
-    pub(super) message: &'a [u8],
-    pub(super) progress: &'a mut Progress,
 }
 
 /// What a message ends with: what is left of it, a bit, and its length; one block or two.
@@ -109,24 +118,32 @@ struct End {
 }
 
 impl End {
+    /// In bytes.
+    const LENGTH: usize = size_of::<u128>();
+
+    /// In blocks.
+    fn length(message: &[u8]) -> usize {
+        let rest = message.len() % size_of::<Block>();
+        1 + usize::from(rest + 1 + Self::LENGTH > size_of::<Block>())
+    }
+
     fn of(message: &[u8]) -> Self {
-        const LENGTH: usize = size_of::<u128>();
         let (_, rest) = message.as_chunks::<128>();
-        let used = 1 + usize::from(rest.len() + 1 + LENGTH > size_of::<Block>());
+        let used = Self::length(message);
         let mut blocks = [[0; 128]; 2];
         let bytes = blocks.as_flattened_mut();
         bytes[..rest.len()].copy_from_slice(rest);
         bytes[rest.len()] = 0x80;
         let end = used * size_of::<Block>();
-        bytes[end - LENGTH..end].copy_from_slice(&(message.len() as u128 * 8).to_be_bytes());
+        bytes[end - Self::LENGTH..end].copy_from_slice(&(message.len() as u128 * 8).to_be_bytes());
         Self { blocks, used }
     }
 }
 
-/// A message on its way through a lane.
+/// What is left of a message, on its way through a lane.
 struct Stream<'a> {
-    /// Its number; none for the one beside the others.
-    message: Option<usize>,
+    /// The message's number.
+    message: usize,
     /// The hash before the first of the blocks.
     start: [u64; 8],
     /// What comes next; empty only when all is done.
@@ -136,18 +153,14 @@ struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    fn new(message: usize, bytes: &'a [u8], end: &'a End) -> Self {
-        let blocks = bytes.as_chunks().0;
-        let mut new = Self { message: Some(message), start: START, blocks, end: &end.blocks[..end.used] };
+    /// `None` where nothing is left.
+    fn of(message: usize, bytes: &'a [u8], end: &'a End, progress: &Progress) -> Option<Self> {
+        let Progress { state: start, blocks: done } = *progress;
+        let (blocks, end) = (bytes.as_chunks().0, &end.blocks[..end.used]);
+        let within = done.min(blocks.len());
+        let mut new = Self { message, start, blocks: &blocks[within..], end: &end[done - within..] };
         new.skip(0);
-        new
-    }
-
-    /// Nothing where all but the end is done.
-    fn beside(beside: &Beside<'a>) -> Option<Self> {
-        let Progress { state: start, blocks } = *beside.progress;
-        let blocks = &beside.message.as_chunks().0[blocks..];
-        (!blocks.is_empty()).then_some(Self { message: None, start, blocks, end: &[] })
+        (!new.blocks.is_empty()).then_some(new)
     }
 
     fn skip(&mut self, blocks: usize) {
@@ -156,24 +169,32 @@ impl<'a> Stream<'a> {
             self.blocks = std::mem::take(&mut self.end);
         }
     }
+
+    fn left(&self) -> usize {
+        self.blocks.len() + self.end.len()
+    }
 }
 
-/// Fills the lanes with messages, as long as there are `worthwhile` or more; the library takes the rest.
-fn digests_in_lanes<const LANES: usize>(
-    messages: &[&[u8]],
-    beside: Option<Beside<'_>>,
+/// Fills the lanes with messages, as long as there are `worthwhile` or more.
+fn advance_in_lanes<const LANES: usize>(
+    messages: &mut [(&[u8], &mut Progress)],
     worthwhile: usize,
     compress: Compress<LANES>,
-) -> Vec<Digest> {
-    let ends: Vec<End> = messages.iter().map(|message| End::of(message)).collect();
-    let mut order: Vec<usize> = (0..messages.len()).collect();
+) {
+    let ends: Vec<End> = messages.iter().map(|(message, _)| End::of(message)).collect();
+    let streams = messages.iter().zip(&ends).enumerate();
+    let mut waiting: Vec<Stream<'_>> = streams
+        .filter_map(|(number, ((message, progress), end))| Stream::of(number, message, end, progress))
+        .collect();
     // The longest first, so that the lanes are full for as long as can be.
-    order.sort_unstable_by_key(|&message| Reverse(messages[message].len()));
-    let streams = order.into_iter().map(|message| Stream::new(message, messages[message], &ends[message]));
-    let mut waiting = beside.as_ref().and_then(Stream::beside).into_iter().chain(streams);
+    waiting.sort_unstable_by_key(|stream| Reverse(stream.left()));
+    let mut waiting = waiting.into_iter();
     let mut lanes: [Option<Stream<'_>>; LANES] = from_fn(|_| waiting.next());
     let mut state: State<LANES> = from_fn(|word| from_fn(|lane| start_of(&lanes[lane])[word]));
-    let mut ends = Ends { digests: vec![[0; 64]; messages.len()], beside };
+    let mut note = |stream: &Stream<'_>, state: [u64; 8]| {
+        let (message, progress) = &mut messages[stream.message];
+        **progress = Progress { state, blocks: Progress::new().left(message) - stream.left() };
+    };
     while let Some(shortest) = shortest_of(&lanes, worthwhile) {
         let steps = shortest.len();
         // An idle lane does what another does, to no end.
@@ -184,7 +205,7 @@ fn digests_in_lanes<const LANES: usize>(
             let Some(stream) = lane else { continue };
             stream.skip(steps);
             if stream.blocks.is_empty() {
-                ends.note(stream, state.map(|word| word[number]));
+                note(stream, state.map(|word| word[number]));
                 *lane = waiting.next();
                 let start = start_of(lane);
                 (0..state.len()).for_each(|word| state[word][number] = start[word]);
@@ -193,38 +214,13 @@ fn digests_in_lanes<const LANES: usize>(
     }
     for (number, lane) in lanes.iter().enumerate() {
         if let Some(stream) = lane {
-            ends.note(stream, state.map(|word| word[number]));
+            note(stream, state.map(|word| word[number]));
         }
     }
-    ends.digests
 }
 
 fn start_of(lane: &Option<Stream<'_>>) -> [u64; 8] {
     lane.as_ref().map_or(START, |stream| stream.start)
-}
-
-/// What becomes of the messages.
-struct Ends<'a> {
-    digests: Vec<Digest>,
-    beside: Option<Beside<'a>>,
-}
-
-impl Ends<'_> {
-    /// A message has come so far in its lane. The library does the rest of it, unless it is the one beside the others.
-    fn note(&mut self, stream: &Stream<'_>, mut state: [u64; 8]) {
-        match (stream.message, &mut self.beside) {
-            (Some(message), _) => {
-                compress512(&mut state, stream.blocks);
-                compress512(&mut state, stream.end);
-                self.digests[message] = digest(&state);
-            }
-            (None, Some(Beside { message, progress })) => {
-                let all = message.as_chunks::<128>().0.len();
-                **progress = Progress { state, blocks: all - stream.blocks.len() };
-            }
-            (None, None) => {}
-        }
-    }
 }
 
 /// What the shortest of the lanes has next, while enough of them are busy.
@@ -234,14 +230,6 @@ fn shortest_of<'a>(lanes: &[Option<Stream<'a>>], worthwhile: usize) -> Option<&'
         return None;
     }
     busy.map(|stream| stream.blocks).min_by_key(|blocks| blocks.len())
-}
-
-fn digest(state: &[u64; 8]) -> Digest {
-    let mut digest = [0; 64];
-    for (bytes, word) in digest.as_chunks_mut::<8>().0.iter_mut().zip(state) {
-        *bytes = word.to_be_bytes();
-    }
-    digest
 }
 
 /// FIPS 180-4, 5.3.5.
