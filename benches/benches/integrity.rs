@@ -9,6 +9,9 @@ use utoo_types::{Algorithm, Integrity};
 /// As many as an install verifies together.
 const TOGETHER: usize = 32;
 
+/// Bytes.
+const EQUAL: usize = 200_000;
+
 fn integrity(criterion: &mut Criterion) {
     let tarballs = tarballs();
     let bodies: Vec<&[u8]> = tarballs.iter().map(|tarball| &*tarball.bytes).collect();
@@ -20,6 +23,13 @@ fn integrity(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(bodies.iter().map(|body| body.len() as u64).sum()));
     group.bench_function("one by one", |bencher| bencher.iter(one_by_one));
     group.bench_function("32 together", |bencher| bencher.iter(together));
+    group.finish();
+    // What the lanes can do: all of them full, from the first block to the last.
+    let equal = vec![vec![b'x'; EQUAL]; 16];
+    let equal: Vec<&[u8]> = equal.iter().map(Vec::as_slice).collect();
+    let mut group = criterion.benchmark_group("integrity of one length");
+    group.throughput(Throughput::Bytes((equal.len() * EQUAL) as u64));
+    group.bench_function("16 together", |bencher| bencher.iter(|| Integrity::sha512_of_each(&equal)));
     group.finish();
 }
 

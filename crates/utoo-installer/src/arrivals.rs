@@ -76,6 +76,9 @@ impl Arrivals {
 
     fn take(self: Arc<Self>) {
         let mut lot = self.next();
+        if lot.is_empty() {
+            return;
+        }
         let mut left: Vec<Arrival> = {
             let _span = debug_span!("verify", count = lot.len()).entered();
             let mut under_way: Vec<_> =
@@ -83,7 +86,7 @@ impl Arrivals {
             Sha512Progress::advance(&mut under_way);
             lot.extract_if(.., |arrival| !arrival.hash.is_done(&arrival.body)).collect()
         };
-        if lot.is_empty() && !left.is_empty() {
+        if lot.is_empty() {
             // Too few to be hashed together: one of them alone.
             lot.push(left.remove(0));
         }

@@ -238,7 +238,7 @@ impl Sha512Progress {
     }
 
     /// Hashes messages together for as long as so many of them are left that it is faster than one after the other. Then
-    /// one or two are, the longest, which can go on together with others, or be finished; all of them where there were too
+    /// a few are, the longest, which can go on together with others, or be finished; all of them where there were too
     /// few, or the processor has no use for several ([`Integrity::sha512_lanes`]).
     pub fn advance(messages: &mut [(&[u8], &mut Self)]) {
         let mut under_way: Vec<_> =

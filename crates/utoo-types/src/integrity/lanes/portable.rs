@@ -1,4 +1,5 @@
-//! The rounds on arrays, of which the compiler makes vectors where the processor has some with a rotation: AVX-512.
+//! The rounds on arrays: what stands in for vectors where the processor has none. It is never called there, as nothing is hashed
+//! together, but by tests.
 
 use std::array::from_fn;
 
@@ -19,12 +20,6 @@ impl<const LANES: usize> Word<LANES> {
     fn plus(self, other: Self) -> Self {
         Self(from_fn(|lane| self.0[lane].wrapping_add(other.0[lane])))
     }
-}
-
-/// Eight lanes. Nothing here says that they are a vector but the target, and so it also runs, slowly, where there are none.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl"))]
-pub(super) fn compress_wide(state: &mut State<8>, lanes: &[&[Block]; 8]) {
-    compress(state, lanes);
 }
 
 #[inline(always)]
