@@ -17,7 +17,7 @@ use utoo_types::{
 
 use crate::installer::normalized;
 use crate::recipe::package_name;
-use crate::select::{is_in_modules, label_of, resolve};
+use crate::select::{is_in_modules, label_of};
 use crate::{InstallError, Result};
 
 /// Whether install scripts of dependencies need to be allowed.
@@ -354,7 +354,7 @@ fn dependents<'a>(tree: &'a Lockfile, location: &'a str) -> impl Iterator<Item =
     tree.packages.iter().filter_map(move |(from, entry)| {
         let sets = [&entry.dependencies, &entry.optional_dependencies, &entry.peer_dependencies];
         let spec = sets.iter().find_map(|set| set.get(name))?;
-        (resolve(tree, from, name).map(|found| &**found) == Some(location)).then_some((&**from, &**spec))
+        tree.resolve(from, name).is_some_and(|(found, _)| **found == *location).then_some((&**from, &**spec))
     })
 }
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
-use utoo_lockfile::{
-    Entry, LocationKind, Lockfile, ancestors, name_of_location, nested_location, validate_installed_location,
-};
+use utoo_lockfile::{Entry, LocationKind, Lockfile, name_of_location, validate_installed_location};
 use utoo_types::{
     EngineMismatch, Engines, Omit, Platform, PlatformList, PlatformLists, PlatformMismatch, Platforms,
     WantedBy,
@@ -257,14 +255,15 @@ fn with_dependents(tree: &Lockfile, failed: FxHashSet<Arc<str>>) -> FxHashSet<Ar
         let names: FxHashSet<String> = broken.iter().map(|at| name_of_location(at).to_owned()).collect();
         let before = broken.len();
         for (location, entry) in &tree.packages {
-            if names.is_empty() || !is_in_modules(location) || broken.contains(location) {
+            let may_go = entry.optional || entry.dev_optional;
+            if names.is_empty() || !may_go || !is_in_modules(location) || broken.contains(location) {
                 continue;
             }
             let needs_broken = required(entry).any(|name| {
                 names.contains(name)
-                    && resolve(tree, location, name).is_some_and(|found| broken.contains(found))
+                    && tree.resolve(location, name).is_some_and(|(found, _)| broken.contains(found))
             });
-            if needs_broken && (entry.optional || entry.dev_optional) {
+            if needs_broken {
                 broken.insert(location.clone());
             }
         }
@@ -319,21 +318,13 @@ fn reachable(tree: &Lockfile, starts: Vec<Arc<str>>, without: &FxHashSet<Arc<str
             &entry.peer_dependencies,
         ];
         for (name, _) in sets.into_iter().flatten() {
-            let Some(found) = resolve(tree, &location, name.as_str()) else { continue };
+            let Some((found, _)) = tree.resolve(&location, name.as_str()) else { continue };
             if !without.contains(found) && seen.insert(found.clone()) {
                 open.push(found.clone());
             }
         }
     }
     seen
-}
-
-/// The location that `name` means to the package at `from`, as node looks it up.
-pub(crate) fn resolve<'a>(tree: &'a Lockfile, from: &str, name: &str) -> Option<&'a Arc<str>> {
-    ancestors(from).find_map(|place| {
-        let location = nested_location(place, name);
-        tree.packages.get_key_value(location.as_str()).map(|(key, _)| key)
-    })
 }
 
 /// For each bundled package the one whose tarball brings it; packages that the root bundles are fetched as any other.

@@ -59,6 +59,11 @@ pub fn parent_location(location: &str) -> Option<&str> {
 /// The location of `name` in the `node_modules` of `parent`.
 pub fn nested_location(parent: &str, name: &str) -> String {
     let mut location = String::with_capacity(parent.len() + name.len() + MODULES.len() + 2);
+    push_nested(&mut location, parent, name);
+    location
+}
+
+fn push_nested(location: &mut String, parent: &str, name: &str) {
     if !parent.is_empty() {
         location.push_str(parent);
         location.push('/');
@@ -66,7 +71,17 @@ pub fn nested_location(parent: &str, name: &str) -> String {
     location.push_str(MODULES);
     location.push('/');
     location.push_str(name);
-    location
+}
+
+/// The locations at which the package at `from` looks for `name`, in the order in which node does ([`ancestors`]): the
+/// first for which there is something.
+pub(crate) fn find_from<T>(from: &str, name: &str, mut get: impl FnMut(&str) -> Option<T>) -> Option<T> {
+    let mut location = String::with_capacity(from.len() + name.len() + MODULES.len() + 2);
+    ancestors(from).find_map(|place| {
+        location.clear();
+        push_nested(&mut location, place, name);
+        get(&location)
+    })
 }
 
 /// The places in whose `node_modules` node looks for what the package at `location` requires, nearest first: itself,

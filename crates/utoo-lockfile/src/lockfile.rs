@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use serde_json::{Map, Value};
 
+use crate::location::find_from;
 use crate::{
     Entry, Format, LocationError, LocationKind, LockfileError, conflict, legacy, parent_location, read,
     store_folder, validate_installed_location, validate_location,
@@ -141,6 +142,11 @@ impl Lockfile {
     /// The entry at a location.
     pub fn get(&self, location: &str) -> Option<&Entry> {
         self.packages.get(location)
+    }
+
+    /// What `name` means to the package at `from`, as node looks it up: the location, and the entry there.
+    pub fn resolve(&self, from: &str, name: &str) -> Option<(&Arc<str>, &Entry)> {
+        find_from(from, name, |location| self.packages.get_key_value(location))
     }
 
     /// Whether a package around this location brings a shrinkwrap, which says what stands there.

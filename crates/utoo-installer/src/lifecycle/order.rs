@@ -5,8 +5,6 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use utoo_lockfile::Lockfile;
 
-use crate::select::resolve;
-
 /// For each location the numbers of those that it depends on, directly or through others. Where two depend on each
 /// other, the one that comes first does not wait for the second.
 pub(crate) fn waits_for(tree: &Lockfile, locations: &[Arc<str>]) -> Vec<Vec<usize>> {
@@ -37,7 +35,7 @@ fn reachable(tree: &Lockfile, from: &Arc<str>, numbers: &FxHashMap<&str, usize>)
         }
         let sets = [&entry.dependencies, &entry.optional_dependencies, &entry.peer_dependencies];
         for (name, _) in sets.into_iter().flatten() {
-            let Some(next) = resolve(tree, location, name.as_str()) else { continue };
+            let Some((next, _)) = tree.resolve(location, name.as_str()) else { continue };
             if seen.insert(next) {
                 open.push(next);
             }

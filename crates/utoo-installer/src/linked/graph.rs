@@ -13,7 +13,7 @@ use utoo_lockfile::{Entry, Lockfile, name_of_location};
 use utoo_types::Omit;
 
 use super::Peers;
-use crate::select::{is_in_modules, is_omitted, resolve};
+use crate::select::{is_in_modules, is_omitted};
 
 /// The ideal tree, and what of it cannot be here.
 pub(super) struct Ideal<'a> {
@@ -119,7 +119,7 @@ impl<'a> Ideal<'a> {
             block.iter().for_each(|(name, _)| add(name.as_str(), purpose));
         }
         let found = purposes.into_iter().filter_map(|(name, purpose)| {
-            let to: &'a str = resolve(self.tree, at, name)?;
+            let to: &'a str = self.tree.resolve(at, name)?.0;
             Some(Edge { purpose, to, target: self.target(to)? })
         });
         found.filter(|edge| !entry.bundle_dependencies.contains(name_of_location(edge.to))).collect()
@@ -137,7 +137,7 @@ impl<'a> Ideal<'a> {
         let blocks = [&entry.peer_dependencies, &entry.dependencies, &entry.optional_dependencies];
         let names = blocks.into_iter().flatten().map(|(name, _)| name.as_str());
         let bundled = names.filter(|name| entry.bundle_dependencies.contains(name));
-        bundled.filter_map(|name| resolve(self.tree, at, name).map(|found| &**found)).collect()
+        bundled.filter_map(|name| self.tree.resolve(at, name).map(|(found, _)| &**found)).collect()
     }
 
     /// What whoever is at `at` finds beside itself, or in its own `node_modules` where it is the project or a folder.
@@ -176,7 +176,7 @@ impl<'a> Ideal<'a> {
 
     /// A package that nothing in the tree connects with whoever is at `at`, and that it would find all the same.
     fn by_chance(&self, at: &str, name: &str) -> Option<&'a str> {
-        let found: &'a str = resolve(self.tree, at, name)?;
+        let found: &'a str = self.tree.resolve(at, name)?.0;
         let is_package = self.target(found) == Some(found);
         (is_package && found != at && !self.is_inert(found)).then_some(found)
     }

@@ -116,3 +116,35 @@ fn a_store_is_read_from_a_hidden_lockfile_only_and_written_with_its_folders() {
     assert_eq!(hidden.packages.len(), 2);
     assert_eq!(hidden.to_hidden_text(), text);
 }
+
+#[test]
+fn names_mean_what_is_nearest() {
+    let mut lock = Lockfile::default();
+    let places = [
+        "node_modules/a",
+        "node_modules/@s/b",
+        "node_modules/@s/b/node_modules/a",
+        "packages/one",
+        "packages/one/node_modules/a",
+        "../outside",
+        "../node_modules/c",
+    ];
+    for place in places {
+        lock.packages.insert(place.into(), Entry::default());
+    }
+    let found = |from: &str, name: &str| lock.resolve(from, name).map(|(location, _)| location.to_string());
+    let cases = [
+        (("", "a"), Some("node_modules/a")),
+        (("", "c"), None),
+        (("node_modules/a", "@s/b"), Some("node_modules/@s/b")),
+        (("node_modules/@s/b", "a"), Some("node_modules/@s/b/node_modules/a")),
+        (("node_modules/@s/b/node_modules/a", "a"), Some("node_modules/@s/b/node_modules/a")),
+        (("packages/one", "a"), Some("packages/one/node_modules/a")),
+        (("packages/two", "a"), Some("node_modules/a")),
+        (("../outside", "a"), None),
+        (("../outside", "c"), Some("../node_modules/c")),
+    ];
+    for ((from, name), expected) in cases {
+        assert_eq!(found(from, name).as_deref(), expected, "{name} from {from:?}");
+    }
+}

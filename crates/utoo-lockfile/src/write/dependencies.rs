@@ -11,7 +11,7 @@ use utoo_types::{PackageName, Spec, SpecKind, Version};
 
 use super::Member;
 use crate::json::{Printer, key_order, text_order};
-use crate::{Entry, Lockfile, ancestors, name_of_location, nested_location, parent_location};
+use crate::{Entry, Lockfile, name_of_location, nested_location, parent_location};
 
 /// A lockfile's entries as a tree.
 pub(super) struct Installed<'a> {
@@ -36,11 +36,11 @@ impl<'a> Installed<'a> {
                 children.entry(parent).or_default().push(location);
             }
             for (name, spec) in wanted(entry) {
-                if let Some((found, package)) = find(lock, location, name.as_str())
-                    && !specs.contains_key(found)
+                if let Some((found, package)) = lock.resolve(location, name.as_str())
+                    && !specs.contains_key(&**found)
                     && is_met(name, spec, package)
                 {
-                    specs.insert(found, &**spec);
+                    specs.insert(&**found, &**spec);
                 }
             }
         }
@@ -83,7 +83,7 @@ impl<'a> Installed<'a> {
         let optional = self.lock.get(location).map(|entry| entry.optional_dependencies.iter());
         let location = location.to_owned();
         let names = optional.into_iter().flatten().map(|(name, _)| name.as_str());
-        names.filter(move |name| find(self.lock, &location, name).is_none())
+        names.filter(move |name| self.lock.resolve(&location, name).is_none())
     }
 
     fn print_package<'s>(
@@ -227,12 +227,4 @@ fn is_met(name: &PackageName, spec: &str, package: &Entry) -> bool {
         Ok(SpecKind::Range(range)) => version().is_none_or(|version| range.satisfies(&version)),
         _ => true,
     }
-}
-
-/// The package that a name means to the one at `from`, and its location.
-fn find<'a>(lock: &'a Lockfile, from: &str, name: &str) -> Option<(&'a str, &'a Entry)> {
-    ancestors(from).find_map(|folder| {
-        let (location, package) = lock.packages.get_key_value(nested_location(folder, name).as_str())?;
-        Some((&**location, package))
-    })
 }

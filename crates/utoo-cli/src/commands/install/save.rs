@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::json;
 use utoo_config::{Config, InstallStrategy, SaveSettings};
-use utoo_lockfile::{CURRENT_VERSION, Entry, Format, Lockfile, ancestors, nested_location};
+use utoo_lockfile::{CURRENT_VERSION, Entry, Format, Lockfile, nested_location};
 use utoo_types::{DependencyKind, PackageJson, Range, SpecKind, Version};
 
 use super::inputs::Inputs;
@@ -58,10 +58,7 @@ pub(super) fn settle_specs(context: &Context, inputs: &mut Inputs, edits: &Edits
 fn is_raised(tree: &Lockfile, added: &Added) -> bool {
     let name = added.name.as_str();
     let place = nested_location("", name);
-    let finds = |from: &str| {
-        let mut found = ancestors(from).map(|folder| nested_location(folder, name));
-        found.find(|at| tree.get(at).is_some()).is_some_and(|at| at == place)
-    };
+    let finds = |from: &str| tree.resolve(from, name).is_some_and(|(at, _)| **at == place);
     let version = locked(tree, added).and_then(|entry| entry.version.as_deref());
     let exact = version.and_then(|version| Range::parse(version).ok());
     let is_exact = |spec: &str| {
@@ -95,11 +92,9 @@ fn copy_dependencies(json: &PackageJson, entry: &mut Entry) {
 
 /// What the dependent finds.
 fn locked<'t>(tree: &'t Lockfile, added: &Added) -> Option<&'t Entry> {
-    let found =
-        ancestors(&added.location).find_map(|folder| tree.get(&nested_location(folder, added.name.as_str())));
-    match found {
-        Some(link) if link.link => tree.get(link.resolved.as_deref()?),
-        found => found,
+    match tree.resolve(&added.location, added.name.as_str()) {
+        Some((_, link)) if link.link => tree.get(link.resolved.as_deref()?),
+        found => found.map(|(_, entry)| entry),
     }
 }
 
