@@ -14,7 +14,7 @@ use crate::lock::to_lockfile;
 use crate::options::ResolveOptions;
 use crate::platform::check_platforms;
 use crate::registry::ManifestJob;
-use crate::tree::{NodeKind, Tree};
+use crate::tree::{NodeId, NodeKind, Tree};
 use utoo_types::{Integrity, Manifest, PackageName};
 
 /// A resolve under way. Does no IO, spawns nothing, locks nothing, awaits nothing: [`Resolver::advance`] says
@@ -25,6 +25,8 @@ pub struct Resolver<'p> {
     options: &'p ResolveOptions,
     builder: Builder<'p>,
     locked: LockedNodes,
+    /// Packages that were placed and are of no use on this platform.
+    useless: FxHashSet<NodeId>,
 }
 
 /// A finished resolve.
@@ -79,7 +81,7 @@ impl<'p> Resolver<'p> {
     pub fn new(project: &'p Project, options: &'p ResolveOptions) -> Result<Self, ResolveError> {
         let (builder, locked) = load(project, options)?;
         refuse_conflicting_overrides(&builder.tree)?;
-        Ok(Self { project, options, builder, locked })
+        Ok(Self { project, options, builder, locked, useless: FxHashSet::default() })
     }
 
     /// Places every dependency it can, in npm's order, and stops at the first for which a manifest is missing.
@@ -105,21 +107,22 @@ impl<'p> Resolver<'p> {
         self.builder.foreseen().map(|(name, spec)| (name.clone(), Arc::clone(spec))).collect()
     }
 
-    /// The packages chosen since the last call, as far as this platform can use them.
+    /// The packages chosen since the last call, as far as this platform can use them: neither those that are for others, nor
+    /// what only those have asked for so far.
     pub fn take_chosen(&mut self) -> Vec<Chosen> {
         let placed = std::mem::take(&mut self.builder.placed);
         placed.into_iter().filter_map(|node| self.chosen(node)).collect()
     }
 
-    fn chosen(&self, node: crate::tree::NodeId) -> Option<Chosen> {
+    fn chosen(&mut self, node: NodeId) -> Option<Chosen> {
+        if self.is_useless(node) {
+            self.useless.insert(node);
+            return None;
+        }
         let tree = &self.builder.tree;
         let package = tree.package_of(node);
         let node = tree.node(node);
         if node.kind != NodeKind::Package || node.failure.is_some() {
-            return None;
-        }
-        let lists = package.manifest.platform_lists();
-        if self.options.platforms.as_ref().is_some_and(|platforms| platforms.chosen.check(&lists).is_err()) {
             return None;
         }
         Some(Chosen {
@@ -128,6 +131,20 @@ impl<'p> Resolver<'p> {
             resolved: node.resolved.clone()?,
             integrity: node.integrity.clone(),
         })
+    }
+
+    /// Whether a package that was just placed does not run here, or only such packages ask for it. (Whoever asks for a package
+    /// was placed before it.)
+    fn is_useless(&self, node: NodeId) -> bool {
+        let tree = &self.builder.tree;
+        let Some(platforms) = &self.options.platforms else { return false };
+        if tree.node(node).kind != NodeKind::Package {
+            return false;
+        }
+        let mut asking =
+            tree.node(node).edges_in.iter().map(|&edge| tree.real(tree.edge(edge).from)).peekable();
+        let is_orphaned = asking.peek().is_some() && asking.all(|from| self.useless.contains(&from));
+        is_orphaned || platforms.chosen.check(&tree.package_of(node).manifest.platform_lists()).is_err()
     }
 
     /// Prunes, marks, checks platforms, and writes the tree down. Call it once [`Step::Done`] was returned.
