@@ -307,11 +307,10 @@ fn makes_package(step: &Step) -> bool {
 /// nothing to do with each other, and is shared out among the threads.
 pub(crate) fn publish_all(job: &Job, made: &mut Made) -> Result<()> {
     let staged = std::mem::take(&mut made.staged);
-    // Places that differ in case alone can be one, which then is cleared before it is filled.
     let mut below: FxHashMap<String, Vec<usize>> = FxHashMap::default();
     for (at, step) in job.plan.steps.iter().enumerate() {
         if publishes(step, staged.contains_key(&at)) {
-            below.entry(outermost(&step.location).to_lowercase()).or_default().push(at);
+            below.entry(group_of(&step.location)).or_default().push(at);
         }
     }
     let below: Vec<Vec<usize>> = below.into_values().collect();
@@ -320,6 +319,12 @@ pub(crate) fn publish_all(job: &Job, made: &mut Made) -> Result<()> {
         |publisher, steps| steps.iter().try_for_each(|&at| publish(job, publisher, &staged, at)),
     )?;
     job.places.close()
+}
+
+/// What is in one group is published in order. Places that differ in case alone are: on some file systems they are one, which
+/// is cleared before it is filled.
+fn group_of(location: &str) -> String {
+    outermost(location).to_lowercase()
 }
 
 /// The place in an outermost `node_modules` that a location is at or below.
@@ -402,5 +407,11 @@ mod tests {
         for (location, expected) in cases {
             assert_eq!(outermost(location), expected);
         }
+    }
+
+    #[test]
+    fn places_that_may_be_one_stay_in_order() {
+        assert_eq!(group_of("node_modules/Base64"), group_of("node_modules/base64/node_modules/a"));
+        assert_ne!(group_of("node_modules/base64"), group_of("node_modules/base65"));
     }
 }
