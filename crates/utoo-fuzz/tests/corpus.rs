@@ -78,6 +78,7 @@ macro_rules! tests {
 
 tests! {
     tarball => "tarball",
+    deflate => "deflate",
     store_index => "store-index",
     packument => "packument",
     packument_form => "packument-form",

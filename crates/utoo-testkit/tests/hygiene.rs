@@ -22,13 +22,13 @@ fn allowed(package: &str) -> &'static [&'static str] {
         "utoo-lockfile" => &["types"],
         "utoo-config" | "utoo-resolver" => &["types", "lockfile"],
         "utoo-registry" => &["types", "lockfile", "fs", "config", "resolver"],
-        "utoo-installer" => &["types", "lockfile", "fs", "config"],
+        "utoo-installer" => &["types", "inflate", "lockfile", "fs", "config"],
         "utoo-cli" => &["types", "lockfile", "fs", "config", "resolver", "registry", "installer"],
         "utoo-server" => &["types", "lockfile", "fs", "config", "resolver", "registry"],
         "utoo-testkit" | "utoo-benches" | "utoo-fuzz" => {
-            &["types", "lockfile", "fs", "config", "resolver", "registry", "installer", "server"]
+            &["types", "inflate", "lockfile", "fs", "config", "resolver", "registry", "installer", "server"]
         }
-        // utoo-types and utoo-fs, and whatever is new.
+        // utoo-types, utoo-inflate and utoo-fs, and whatever is new.
         _ => &[],
     }
 }

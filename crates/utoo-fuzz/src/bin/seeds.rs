@@ -26,6 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(&folder, "tarball/plain.tgz", &plain)?;
     write(&folder, "tarball/odd.tar", &odd_entries())?;
     write(&folder, "tarball/odd.tgz", &gzipped(&odd_entries())?)?;
+    for (name, level) in [("stored", 0), ("fast", 1), ("best", 9)] {
+        write(&folder, &format!("deflate/{name}"), &deflated(PACKUMENT.repeat(3).as_bytes(), level)?)?;
+    }
+    write(&folder, "deflate/fixed", &deflated(b"package/package.json", 9)?)?;
     write(&folder, "store-index/plain", &index(&plain)?)?;
     write(&folder, "packument/two-versions.json", PACKUMENT.as_bytes())?;
     let packument = Packument::from_json(PACKUMENT.as_bytes().to_vec())?;
@@ -42,6 +46,15 @@ fn gzipped(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes)?;
     Ok(encoder.finish()?)
+}
+
+/// With a byte behind it that the target takes for itself.
+fn deflated(bytes: &[u8], level: u32) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::new(level));
+    encoder.write_all(bytes)?;
+    let mut stream = encoder.finish()?;
+    stream.push(7);
+    Ok(stream)
 }
 
 /// One header of an archive, its sum right, and its content.

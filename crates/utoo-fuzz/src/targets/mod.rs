@@ -23,6 +23,11 @@ const TARGETS: &[Target] = &[
         promise: "what is unpacked stays in its folder, or nothing is left",
         run: packages::tarball,
     },
+    Target {
+        name: "deflate",
+        promise: "a stream inflates to what zlib makes of it, or both refuse it",
+        run: packages::deflate,
+    },
     Target { name: "store-index", promise: "a damaged index is a miss", run: packages::store_index },
     Target {
         name: "packument",

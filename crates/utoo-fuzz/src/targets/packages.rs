@@ -1,11 +1,13 @@
 //! Tarballs and documents, and the forms in which they are kept.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flate2::Compression;
+use flate2::bufread::DeflateDecoder;
 use flate2::write::GzEncoder;
+use utoo_inflate::Inflate;
 use utoo_installer::{IndexedFile, PackageIndex, PackageRequest, Prepare, Store};
 use utoo_types::{Algorithm, Integrity, PackageName, Packument};
 
@@ -39,6 +41,44 @@ fn in_members(bytes: &[u8]) -> Vec<u8> {
         true => [bytes, &gzip(b"")].concat(),
         false => [gzip(bytes), gzip(b"")].concat(),
     }
+}
+
+/// Fed in pieces of a length that the last byte decides, and compared as far as zlib gives anything.
+pub(super) fn deflate(bytes: &[u8]) {
+    let Some((last, stream)) = bytes.split_last() else { return };
+    let by_zlib = inflated_by_zlib(stream);
+    let (mut inflate, mut text) = (Inflate::new(), Vec::new());
+    let (mut at, mut there) = (0, 0);
+    let ended = loop {
+        there = (there + usize::from(*last) * 16 + 1).min(stream.len());
+        match inflate.feed(&stream[at..there], there == stream.len()) {
+            Ok(used) => at += used,
+            Err(_) => break None,
+        }
+        text.extend_from_slice(inflate.read(usize::MAX));
+        if inflate.is_done() {
+            break Some(at);
+        }
+        if text.len() > MOST_INFLATED {
+            return;
+        }
+    };
+    match by_zlib {
+        Some((whole, used)) => assert!(ended == Some(used) && text == whole, "{ended:?}, not {used}"),
+        None => assert_eq!(ended, None, "zlib refuses it"),
+    }
+}
+
+/// What of a stream's content is looked at, in bytes: 64 KB may become 64 MB.
+const MOST_INFLATED: usize = 4 << 20;
+
+/// The content, and how many bytes of the stream it took; `None` where the stream is none, or its content too long.
+fn inflated_by_zlib(stream: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let mut decoder = DeflateDecoder::new(stream);
+    let mut text = Vec::new();
+    decoder.by_ref().take(MOST_INFLATED as u64 + 1).read_to_end(&mut text).ok()?;
+    let used = usize::try_from(decoder.total_in()).ok()?;
+    (text.len() <= MOST_INFLATED).then_some((text, used))
 }
 
 /// What the index says of the files, the folders and the package; `None` where it is refused.
