@@ -2,17 +2,16 @@
 //!
 //! libdeflate needs to know the size of its output, and room for all of it. The last four bytes of a gzip stream say it
 //! (ISIZE), which is right for a stream of one member, and only a hint from outside: it is bounded by the compressed length
-//! times deflate's highest ratio. libdeflate takes 0.022 s for what zlib-rs takes 0.047 s for (25.7 MB in small documents, one
-//! thread), but 0.19 for 0.24 s where it is one archive of 143 MB: there, fresh pages for the output cost more than
-//! what it saves. So archives of up to [`WHOLE`] bytes are inflated in one go into a buffer that is used again, those of up to
-//! [`LARGE`] into one that all threads share, if it is free. Larger ones, those whose size is wrong and those of several
-//! members are inflated as they are read ([`Members`]).
+//! times deflate's highest ratio. Archives of up to [`WHOLE`] bytes are inflated so, into a buffer that is used again. Larger
+//! ones, those whose size is wrong and those of several members are inflated as they are read ([`Members`]), which takes a
+//! tenth more time where the room is there, and less where it would have to be made of fresh pages.
 
 use std::io::Read;
 
 use crc32fast::Hasher as Crc;
-use flate2::bufread::{DeflateDecoder, GzDecoder};
+use flate2::bufread::GzDecoder;
 use libdeflater::Decompressor;
+use utoo_inflate::Inflate;
 
 use crate::TarballProblem;
 
@@ -30,21 +29,16 @@ const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 /// In bytes. One archive in fifty is larger.
 pub(crate) const WHOLE: usize = 4 << 20;
 
-/// In bytes. A project of a thousand packages has two or three that are larger.
-pub(crate) const LARGE: usize = 24 << 20;
-
 /// A decompressor and its output buffer, to be used again: fresh pages cost more than inflating into old ones.
 pub(crate) struct Inflater {
     decompressor: Decompressor,
     /// Empty before it is first used.
     buffer: Vec<u8>,
-    room: usize,
 }
 
 impl Inflater {
-    /// One for archives of up to `room` bytes.
-    pub(crate) fn new(room: usize) -> Self {
-        Self { decompressor: Decompressor::new(), buffer: Vec::new(), room }
+    pub(crate) fn new() -> Self {
+        Self { decompressor: Decompressor::new(), buffer: Vec::new() }
     }
 
     /// The tar archive in `tarball`, where it is a small one. What does not start as gzip does is taken for plain tar, as
@@ -53,10 +47,10 @@ impl Inflater {
         if !tarball.starts_with(&GZIP_MAGIC) {
             return Some(tarball);
         }
-        let size = stated_size(tarball).filter(|size| *size <= self.room)?;
+        let size = stated_size(tarball).filter(|size| *size <= WHOLE)?;
         if self.buffer.is_empty() {
             // All of it at once: pages cost nothing before they are used, and growing would copy.
-            self.buffer = vec![0; self.room];
+            self.buffer = vec![0; WHOLE];
         }
         let output = &mut self.buffer[..size];
         let done =
@@ -65,11 +59,11 @@ impl Inflater {
     }
 }
 
-/// The members of a gzip stream, one after the other.
+/// The members of a gzip stream, one after the other, inflated as they are read.
 pub(crate) struct Members<'a> {
-    /// `None` before the first, and between two.
-    member: Option<Member<'a>>,
-    /// What follows the last one.
+    inflate: Inflate,
+    member: Option<Member>,
+    /// What is not inflated.
     rest: &'a [u8],
     is_over: bool,
     /// Bytes so far, and the most there may be.
@@ -77,75 +71,97 @@ pub(crate) struct Members<'a> {
     limit: u64,
 }
 
-impl<'a> Members<'a> {
-    pub(crate) fn new(tarball: &'a [u8]) -> Self {
-        let limit = limit_for(tarball.len());
-        Self { member: None, rest: tarball, is_over: false, inflated: 0, limit }
-    }
-
-    /// As [`Read::read`]: 0 at the end.
-    pub(crate) fn read(&mut self, into: &mut [u8]) -> Result<usize, TarballProblem> {
-        while !self.is_over && !into.is_empty() {
-            let member = match &mut self.member {
-                Some(member) => member,
-                None => self.member.insert(Member::begin(self.rest)?),
-            };
-            let length = member.read(into)?;
-            self.inflated += length as u64;
-            if self.inflated > self.limit {
-                return Err(TarballProblem::Bomb { limit: self.limit });
-            }
-            if length > 0 {
-                return Ok(length);
-            }
-            self.rest = member.end()?;
-            self.member = None;
-            // What follows the last member is padding, and ignored, if it begins with a zero: so npm has it, by zlib.
-            self.is_over = self.rest.first().is_none_or(|byte| *byte == 0);
-        }
-        Ok(0)
-    }
-}
-
-/// One member of a gzip stream. flate2's own reader of gzip would do, but for its checksum, which is slower than libdeflate's
-/// and took 0.7 of a hundred samples of a cold install.
-struct Member<'a> {
-    decoder: DeflateDecoder<&'a [u8]>,
+/// What is known of the member at hand.
+#[derive(Default)]
+struct Member {
     checksum: Crc,
     /// Counts modulo 2^32, as gzip's does.
     size: u32,
 }
 
-impl<'a> Member<'a> {
-    fn begin(bytes: &'a [u8]) -> Result<Self, TarballProblem> {
-        let mut head = GzDecoder::new(bytes);
-        if head.header().is_none() {
-            let problem = head.read(&mut [0]).err();
-            let text =
-                problem.map_or_else(|| "the gzip header is not whole".to_owned(), |why| why.to_string());
-            return Err(TarballProblem::Compression(text));
-        }
-        let decoder = DeflateDecoder::new(*head.get_ref());
-        Ok(Self { decoder, checksum: Crc::new(), size: 0 })
+impl<'a> Members<'a> {
+    pub(crate) fn new(tarball: &'a [u8]) -> Self {
+        let limit = limit_for(tarball.len());
+        Self { inflate: Inflate::new(), member: None, rest: tarball, is_over: false, inflated: 0, limit }
     }
 
-    fn read(&mut self, into: &mut [u8]) -> Result<usize, TarballProblem> {
-        let length = self.decoder.read(into);
-        let length = length.map_err(|error| TarballProblem::Compression(error.to_string()))?;
-        self.checksum.update(&into[..length]);
-        self.size = self.size.wrapping_add(length as u32);
-        Ok(length)
+    /// What is inflated and not read.
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.inflate.unread()
+    }
+
+    /// Reads some of that, at most so many bytes.
+    pub(crate) fn read(&mut self, most: usize) -> &[u8] {
+        self.inflate.read(most)
+    }
+
+    /// Inflates some more behind what is unread, of which there must be less than [`utoo_inflate::SPAN`] by far; false at the
+    /// end.
+    pub(crate) fn more(&mut self) -> Result<bool, TarballProblem> {
+        while !self.is_over {
+            let member = match &mut self.member {
+                Some(member) => member,
+                None => {
+                    self.rest = behind_head(self.rest)?;
+                    self.inflate.restart();
+                    self.member.insert(Member::default())
+                }
+            };
+            let before = self.inflate.unread().len();
+            let used = self.inflate.feed(self.rest, true);
+            let used = used.map_err(|error| TarballProblem::Compression(error.to_string()))?;
+            self.rest = &self.rest[used..];
+            let fresh = &self.inflate.unread()[before..];
+            member.add(fresh);
+            self.inflated += fresh.len() as u64;
+            if self.inflated > self.limit {
+                return Err(TarballProblem::Bomb { limit: self.limit });
+            }
+            let is_fresh = !fresh.is_empty();
+            if self.inflate.is_done() {
+                self.end_member()?;
+            }
+            if is_fresh {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn end_member(&mut self) -> Result<(), TarballProblem> {
+        if let Some(member) = self.member.take() {
+            self.rest = member.end(self.rest)?;
+        }
+        // What follows the last member is padding, and ignored, if it begins with a zero: so npm has it, by zlib.
+        self.is_over = self.rest.first().is_none_or(|byte| *byte == 0);
+        Ok(())
+    }
+}
+
+impl Member {
+    fn add(&mut self, bytes: &[u8]) {
+        self.checksum.update(bytes);
+        self.size = self.size.wrapping_add(bytes.len() as u32);
     }
 
     /// Looks at checksum and size, which follow the content; gives what follows them.
-    fn end(&self) -> Result<&'a [u8], TarballProblem> {
+    fn end(self, rest: &[u8]) -> Result<&[u8], TarballProblem> {
         let problem = |text: &str| TarballProblem::Compression(text.to_owned());
-        let rest: &'a [u8] = self.decoder.get_ref();
         let (stated, rest) = rest.split_first_chunk::<8>().ok_or_else(|| problem("it is cut short"))?;
-        let is_right =
-            [self.checksum.clone().finalize().to_le_bytes(), self.size.to_le_bytes()].concat() == *stated;
+        let is_right = [self.checksum.finalize().to_le_bytes(), self.size.to_le_bytes()].concat() == *stated;
         is_right.then_some(rest).ok_or_else(|| problem("its checksum or size is another than it states"))
     }
+}
+
+/// What follows a member's header.
+fn behind_head(bytes: &[u8]) -> Result<&[u8], TarballProblem> {
+    let mut head = GzDecoder::new(bytes);
+    if head.header().is_none() {
+        let problem = head.read(&mut [0]).err();
+        let text = problem.map_or_else(|| "the gzip header is not whole".to_owned(), |why| why.to_string());
+        return Err(TarballProblem::Compression(text));
+    }
+    Ok(head.get_ref())
 }
 
 fn limit_for(compressed: usize) -> u64 {

@@ -54,15 +54,9 @@ impl<'a> Input for Whole<'a> {
     }
 }
 
-/// How much of a stream is inflated at once. It stays in a core's cache between being inflated and being written.
-const WINDOW: usize = 128 << 10;
-
 /// An archive that is never whole in memory.
 pub(super) struct Stream<'a> {
     members: Members<'a>,
-    window: Vec<u8>,
-    /// What of the window is inflated, and not read.
-    filled: std::ops::Range<usize>,
     /// Of the body at hand, and of its padding: what is not read.
     left: u64,
     padding: u64,
@@ -71,8 +65,7 @@ pub(super) struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     pub(super) fn new(members: Members<'a>) -> Self {
-        let (window, path) = (vec![0; WINDOW], String::new());
-        Self { members, window, filled: 0..0, left: 0, padding: 0, path }
+        Self { members, left: 0, padding: 0, path: String::new() }
     }
 
     /// The next bytes of the body at hand; `None` at its end.
@@ -80,20 +73,19 @@ impl<'a> Stream<'a> {
         if self.left == 0 {
             return Ok(None);
         }
-        if self.filled.is_empty() && !self.inflate_more()? {
+        if self.members.unread().is_empty() && !self.members.more()? {
             return Err(truncated(&self.path));
         }
-        let length = self.left.min(self.filled.len() as u64);
-        self.left -= length;
-        let start = self.filled.start;
-        self.filled.start += length as usize;
-        Ok(Some(&self.window[start..self.filled.start]))
+        let piece = self.members.read(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= piece.len() as u64;
+        Ok(Some(piece))
     }
 
     /// Inflates what follows the end of the archive: only then it is known that all of the stream is sound.
     pub(super) fn finish(mut self) -> Result<(), TarballProblem> {
-        while self.inflate_more()? {
-            self.filled = 0..0;
+        self.members.read(usize::MAX);
+        while self.members.more()? {
+            self.members.read(usize::MAX);
         }
         Ok(())
     }
@@ -104,15 +96,6 @@ impl<'a> Stream<'a> {
         while self.piece()?.is_some() {}
         Ok(())
     }
-
-    /// False at the end of the stream.
-    fn inflate_more(&mut self) -> Result<bool, TarballProblem> {
-        self.window.copy_within(self.filled.clone(), 0);
-        self.filled = 0..self.filled.len();
-        let length = self.members.read(&mut self.window[self.filled.end..])?;
-        self.filled.end += length;
-        Ok(length > 0)
-    }
 }
 
 impl Input for Stream<'_> {
@@ -121,14 +104,12 @@ impl Input for Stream<'_> {
 
     fn block(&mut self) -> Result<Option<&[u8; BLOCK]>, TarballProblem> {
         self.skip_body()?;
-        while self.filled.len() < BLOCK {
-            if !self.inflate_more()? {
+        while self.members.unread().len() < BLOCK {
+            if !self.members.more()? {
                 return Ok(None);
             }
         }
-        let start = self.filled.start;
-        self.filled.start += BLOCK;
-        Ok(self.window[start..].first_chunk())
+        Ok(self.members.read(BLOCK).first_chunk())
     }
 
     fn body(&mut self, size: u64, path: &str) -> Result<(), TarballProblem> {

@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use utoo_fs::{Dir, Published};
 use utoo_types::{Algorithm, Integrity};
 
-use crate::inflate::{Inflater, LARGE, WHOLE, stated_size};
+use crate::inflate::Inflater;
 use crate::policy::Prepare;
 use crate::source::PackageRequest;
 use crate::{InstallError, Result};
@@ -60,8 +60,6 @@ struct Shared {
     session: Session,
     /// Decompressors and their buffers, at most one for each thread that unpacks.
     inflaters: Mutex<Vec<Inflater>>,
-    /// For large archives: one for all threads, so that what it holds is bounded.
-    large: Mutex<Inflater>,
 }
 
 /// Where in the store a package is.
@@ -126,8 +124,7 @@ impl Store {
     pub fn open(cache_dir: impl AsRef<Path>) -> Self {
         let root = cache_dir.as_ref().join("store").join("v1");
         let session = Session::new(root.clone());
-        let large = Mutex::new(Inflater::new(LARGE));
-        Self { shared: Arc::new(Shared { root, session, inflaters: Mutex::default(), large }) }
+        Self { shared: Arc::new(Shared { root, session, inflaters: Mutex::default() }) }
     }
 
     /// Where it is.
@@ -171,10 +168,6 @@ impl Store {
             && let Some(there) = self.lookup(&key)
         {
             return Ok(there);
-        }
-        let is_large = stated_size(tarball).is_some_and(|size| (WHOLE + 1..=LARGE).contains(&size));
-        if is_large && let Ok(mut inflater) = self.shared.large.try_lock() {
-            return self.unpack_with(&mut inflater, request, (&key, integrity), tarball);
         }
         let mut inflater = self.take_inflater();
         let stored = self.unpack_with(&mut inflater, request, (&key, integrity), tarball);
@@ -263,7 +256,7 @@ impl Store {
 
     fn take_inflater(&self) -> Inflater {
         let mut inflaters = self.shared.inflaters.lock().unwrap_or_else(PoisonError::into_inner);
-        inflaters.pop().unwrap_or_else(|| Inflater::new(WHOLE))
+        inflaters.pop().unwrap_or_else(Inflater::new)
     }
 }
 
